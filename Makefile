@@ -1,0 +1,90 @@
+# Noise to Crystals – `make help` lists what there is.
+PYTHON ?= python3
+BIN    := .venv/bin
+# Where a machine keeps wheels of its own for pip, uv looks too; empty and harmless elsewhere.
+UV     := UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv
+ONE    := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE) $(BIN)/python -m pytest
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint unit notebooks nbval book browser gpu benchmark pins clean distclean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up ---------------------------------------------------------------------------------
+.venv/bin/uv: | constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "This course needs Python 3.10 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "Python could not make a virtual environment (on Debian: install python3-venv)."; rm -rf .venv; exit 1; }
+	@$(BIN)/python -m pip install -q $$(grep '^uv==' constraints.txt)
+
+.venv/.lab: pyproject.toml constraints.txt .venv/bin/uv
+	@echo "Installing what the notebooks need (once; a minute or two with a fast network) ..."
+	@$(UV) pip install -q -p $(BIN)/python -e '.[lab]' -c constraints.txt
+	@touch $@
+
+.venv/.all: pyproject.toml constraints.txt .venv/bin/uv
+	@echo "Installing what the notebooks, the book and the tests need (once) ..."
+	@$(UV) pip install -q -p $(BIN)/python -e '.[lab,book,test]' -c constraints.txt
+	@touch $@ .venv/.lab
+
+pins: .venv/bin/uv  ## resolve constraints.txt anew from pyproject.toml
+	@echo "torch==2.13.0" > .venv/torch.txt
+	@$(UV) pip compile -q --universal --python-version 3.10 --all-extras --no-annotate --no-header \
+	  --upgrade pyproject.toml -c .venv/torch.txt -o .venv/pins.txt
+	@{ echo "# Exact versions of everything that make and CI install; written by 'make pins'."; \
+	   grep '^uv==' constraints.txt; \
+	   grep -v -E '^(nvidia|cuda|triton)' .venv/pins.txt | sed -E 's/^torch==.*/torch==2.13.0/' | awk '!seen[$$0]++'; \
+	 } > .venv/new.txt && mv .venv/new.txt constraints.txt
+
+# --- for readers ----------------------------------------------------------------------------
+lab: .venv/.lab  ## open the course in JupyterLab (your copies live in work/)
+	@mkdir -p work
+	@for n in notebooks/*.ipynb; do [ -e "work/$$(basename $$n)" ] || cp "$$n" work/; done
+	@$(BIN)/jupyter trust -q work/*.ipynb 2>/dev/null || $(BIN)/jupyter trust work/*.ipynb
+	$(BIN)/jupyter lab $(LAB_OPTIONS) work/01_integrators.ipynb
+
+# --- for builders ---------------------------------------------------------------------------
+notebooks: .venv/.all  ## write and execute the notebooks whose chapter changed
+	@$(BIN)/python book/_tools/notebooks.py $(ARGS)
+
+book: .venv/.all  ## build the web book into _build/html, warnings as errors
+	@$(BIN)/python book/_tools/vendor.py
+	@$(BIN)/jupyter-book build . -q -W -n --keep-going
+	@echo "The book stands in _build/html/index.html"
+
+lint: .venv/.all
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check helpers solutions tests benchmarks book && $(BIN)/mypy
+
+unit: .venv/.all  ## the fast tests: package and exercises
+	@$(PYTEST) -q -n 2 tests/unit tests/exercises
+
+nbval: .venv/.all
+	@$(PYTEST) -q -p no:cacheprovider -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+
+browser: .venv/.all
+	@for b in $(BROWSERS); do command -v $$b >/dev/null && exit 0; done; \
+	  echo "No Chromium on this machine: fetching one ..."; $(BIN)/playwright install chromium
+
+test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
+	@$(PYTEST) -n 2 --dist loadgroup tests
+	@$(MAKE) --no-print-directory nbval
+
+gpu: .venv/.all  ## the tests and timings that need a CUDA device
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	  { echo "No CUDA device here: nothing to run. The course itself needs none."; exit 1; }
+	@$(PYTEST) -m gpu tests/unit
+	@$(BIN)/python -m benchmarks.simulate
+
+benchmark: .venv/.all  ## timings as ratios within one run
+	@$(ONE) $(BIN)/python -m benchmarks.simulate
+
+clean:  ## remove what was built (the environment and your work/ stay)
+	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor
+	@find helpers solutions tests benchmarks book -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## ... and the environment and caches (your work/ stays)
+	@rm -rf .venv .cache *.egg-info
