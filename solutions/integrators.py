@@ -5,7 +5,7 @@ import math
 import torch
 
 from helpers.course.exercise import Slip, exercise
-from helpers.course.judge import compare, noise_law, pair, returned
+from helpers.course.judge import compare, noise_law, pair, returned, trials, untouched
 from helpers.noise import SDE
 
 CHAPTER = "01 Integrators"
@@ -98,18 +98,19 @@ def exact_ou_step(theta, sigma, x, h):
 
 _X = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.25]])  # (3, 2)
 _OTHER_SHAPES = (torch.tensor([1.5]), torch.linspace(-1.0, 2.0, 24).reshape(4, 3, 2))
+_T = torch.tensor(0.3)  # `simulate` hands over the time as a tensor without axes
 
 
-def _affine(x, t):
-    """A drift that depends on place and time: a reader who forgets either is seen."""
+def affine_drift(x, t):
+    """An affine field that depends on place and time: a reader who forgets either is seen."""
     return -1.5 * x + 2 * t + 1
 
 
 def _judge_euler(move, t, h, slips=None):
-    """Compare `move(x, t, h)` with Euler's step in the field `_affine`, slip by slip."""
+    """Compare `move(x, t, h)` with Euler's step in the field `affine_drift`, slip by slip."""
     x = _X.double()
-    f = _affine(x, t)
-    once_more = _affine(x + h * f, t + h)
+    f = affine_drift(x, t)
+    once_more = affine_drift(x + h * f, t + h)
     implicit = (x + h * (2 * (t + h) + 1)) / (1 + 1.5 * h)
     compare(
         "one step leads to",
@@ -122,10 +123,10 @@ def _judge_euler(move, t, h, slips=None):
             "the sign of the drift?": x - h * f,
             "the drift is taken at the new point, not at x and t?": x + h * once_more,
             "the drift is taken at the new point, but at the old time?": x
-            + h * _affine(x + h * f, t),
+            + h * affine_drift(x + h * f, t),
             "that is the implicit step; Euler takes the drift at x and t": implicit,
-            "the drift is asked at time 0, not at t?": x + h * _affine(x, 0),
-            "the drift is asked at t + h, not at t?": x + h * _affine(x, t + h),
+            "the drift is asked at time 0, not at t?": x + h * affine_drift(x, 0),
+            "the drift is asked at t + h, not at t?": x + h * affine_drift(x, t + h),
             "the drift is missing?": x,
             **(slips or {}),
         },
@@ -146,10 +147,10 @@ def judge_euler_step(step):
     """One step in an affine field, any shape, and the limit of many short steps."""
 
     def move(x, t, h):
-        return returned(step, _affine, x, t, h, like=x)
+        return returned(step, affine_drift, x, t, h, like=x)
 
-    for x in (_X, *_OTHER_SHAPES):
-        move(x, 0.3, 0.1)
+    for x in trials(_X, *_OTHER_SHAPES):
+        move(x, _T.to(x.device), 0.1)
     _judge_euler(move, 0.5, 0.2)
     yield "one step equals x + h · drift(x, t), for x of any shape"
     x, n = torch.tensor([1.0]), 1000
@@ -171,17 +172,17 @@ def judge_euler_step(step):
 def judge_heun_step(step):
     """One step in a curved field, where the related methods differ, and the order of the error."""
 
-    def field(x, t):
-        return x**2 / 2 - x + 2 * t**2
+    def drift(x, t):
+        return x**2 / 2 - x + 2 * t**2 + 1
 
     def move(x, t, h):
-        return returned(step, field, x, t, h, like=x)
+        return returned(step, drift, x, t, h, like=x)
 
-    for x in (_X, *_OTHER_SHAPES):
-        move(x, 0.3, 0.1)
+    for x in trials(_X, *_OTHER_SHAPES):
+        move(x, _T.to(x.device), 0.1)
     x, t, h = _X.double(), 0.5, 0.2
-    k1 = field(x, t)
-    k2 = field(x + h * k1, t + h)
+    k1 = drift(x, t)
+    k2 = drift(x + h * k1, t + h)
     compare(
         "one step leads to",
         move(_X, t, h),
@@ -190,15 +191,15 @@ def judge_heun_step(step):
             "that is Euler's step; the second velocity is missing?": x + h * k1,
             "the ½ of the mean is missing?": x + h * (k1 + k2),
             "the second velocity is asked at time t, not t + h?": x
-            + h * (k1 + field(x + h * k1, t)) / 2,
+            + h * (k1 + drift(x + h * k1, t)) / 2,
             "the second velocity is asked at x, not where Euler would land?": x
-            + h * (k1 + field(x, t + h)) / 2,
+            + h * (k1 + drift(x, t + h)) / 2,
             "the second velocity is asked at x + drift, without h?": x
-            + h * (k1 + field(x + k1, t + h)) / 2,
+            + h * (k1 + drift(x + k1, t + h)) / 2,
             "only the second velocity is used; take the mean of both": x + h * k2,
             "the old and the new place are averaged, not the two velocities?": x + h * k1 / 2,
             "the velocity is asked at the middle of the two places; "
-            "Heun takes the mean of two velocities": x + h * field(x + h * k1 / 2, t + h / 2),
+            "Heun takes the mean of two velocities": x + h * drift(x + h * k1 / 2, t + h / 2),
             "h is multiplied twice?": x + h * h * (k1 + k2) / 2,
             "the mean misses the factor h?": x + (k1 + k2) / 2,
             "the second step starts from the predicted place, not from x?": x
@@ -227,8 +228,10 @@ def _coefficients(make, parameters, x, t):
     drift, diffusion = pair(make(*parameters))
     many = torch.ones(1000, 2)
     values = []
+    t = torch.tensor(t, device=x.device)
     for name, part in (("drift", drift), ("diffusion", diffusion)):
         values.append(returned(part, x, t, like=x, what=f"the {name}, called as (x, t),"))
+        untouched(part, x, t, what=f"the {name}")
         again = [returned(part, many, t, like=many, what=f"the {name}") for _ in range(2)]
         # The same place twice, and a thousand particles at one place: one and the same number.
         scatter = float(torch.stack(again).std())
@@ -254,7 +257,7 @@ def _coefficients(make, parameters, x, t):
 def judge_brownian_motion(make):
     """Zero drift and the coefficient σ itself, shaped like x and not random."""
     sigmas = (0.5, 3.0)
-    for x in (_X, *_OTHER_SHAPES):
+    for x in trials(_X, *_OTHER_SHAPES):
         for sigma in sigmas:
             drift, diffusion = _coefficients(make, (sigma,), x, 0.7)
             if float(diffusion.abs().max()) < 1e-9 and float((drift - sigma).abs().max()) < 1e-5:
@@ -316,7 +319,7 @@ def _compare_diffusion(measured, cases, slips=None):
 def judge_ornstein_uhlenbeck(make):
     """The spring −θ x and the coefficient σ itself, shaped like x and not random."""
     cases = ((0.25, 0.5), (2.0, 3.0))
-    for x in (_X, *_OTHER_SHAPES):
+    for x in trials(_X, *_OTHER_SHAPES):
         drifts, springs, diffusions = [], [], []
         for theta, sigma in cases:
             drift, diffusion = _coefficients(make, (theta, sigma), x, 0.7)
@@ -368,7 +371,10 @@ def judge_ornstein_uhlenbeck(make):
 
 
 def _constant(value):
-    return lambda x, t: torch.full_like(x, value)
+    def coefficient(x, t):
+        return torch.full_like(x, value)
+
+    return coefficient
 
 
 @exercise(
@@ -383,12 +389,12 @@ def _constant(value):
 )
 def judge_euler_maruyama_step(step):
     """Euler without noise, then the law of the kick: independence, mean, kurtosis, size."""
-    for x in (_X, *_OTHER_SHAPES):
-        returned(step, SDE(_affine, _constant(0.7)), x, 0.3, 0.1, like=x)
+    for x in trials(_X, *_OTHER_SHAPES):
+        returned(step, SDE(affine_drift, _constant(0.7)), x, _T.to(x.device), 0.1, like=x)
     many = torch.ones(10_000, 2)
 
     def silent(x, t, h):
-        return returned(step, SDE(_affine, _constant(0.0)), x, t, h, like=x)
+        return returned(step, SDE(affine_drift, _constant(0.0)), x, t, h, like=x)
 
     scatter = float(silent(many, 0.5, 0.25).std())
     if scatter > 1e-4:
@@ -398,7 +404,8 @@ def judge_euler_maruyama_step(step):
             scatter,
             0.0,
         )
-    _judge_euler(silent, 0.5, 0.2)
+    f = affine_drift(_X.double(), 0.5)
+    _judge_euler(silent, 0.5, 0.2, {"√h on the drift? It takes h": _X.double() + 0.2**0.5 * f})
     yield "without noise it is Euler's step"
 
     def kicks(diffusion, h, drift=0.0, t=0.5):
@@ -450,10 +457,10 @@ def judge_euler_maruyama_step(step):
 )
 def judge_exact_ou_step(step):
     """The decay without noise, then the law of the kick for short and long steps."""
-    for x in (_X, *_OTHER_SHAPES):
+    for x in trials(_X, *_OTHER_SHAPES):
         returned(step, 0.7, 0.4, x, 0.3, like=x)
     many = torch.ones(10_000, 2)
-    cases = ((0.5, 1.0, 0.5), (0.25, 3.0, 1.0), (2.0, 0.5, 1.5), (1.5, 2.0, 8.0))
+    cases = ((0.7, 1.0, 0.6), (0.25, 3.0, 1.0), (2.0, 0.5, 1.5), (1.5, 2.0, 8.0))
     where = [f"θ = {a:g}, σ = {b:g}, h = {c:g}" for a, b, c in cases]
     theta, sigma, h = torch.tensor(cases, dtype=torch.float64).T
     silent = [returned(step, a, 0.0, many, c, like=many) for a, _, c in cases]

@@ -24,7 +24,7 @@ def check(function: Any, name: str | None = None, *, time_limit: float = 10.0) -
     function does raises an exception here, except in strict mode (COURSE_STRICT=1), where
     CheckFailed carries the report's words.
     """
-    name = name or getattr(function, "__name__", None) or type(function).__name__
+    name = name or str(getattr(function, "__name__", type(function).__name__))
     try:
         exercise = find(name)
     except ValueError as error:
@@ -58,28 +58,35 @@ def hint(exercise: Any) -> report.Report:
 _hints_given: dict[str, int] = {}
 
 
+_TITLES = {"solved": "right", "wrong": "not right yet", "open": "open"}
+
+
 def _report(exercise: Exercise, verdict: Verdict, trouble: str) -> report.Report:
-    name, state = exercise.name, verdict.state
+    """The verdict as a card: what was found, what is used from here on, hints."""
+    name, state, facts = exercise.name, verdict.state, verdict.verified
+    body = report.heading(state, f"{name}: {_TITLES[state]}")
     if state == "solved":
         own = "from here on your own function is used"
-        text = f"✓ {name} – verified: " + "; ".join([*verdict.verified, own]) + "."
-        body = report.heading(state, f"{name}: right. Verified:")
-        body += report.bullets(verdict.verified)
-        body += report.paragraph(own.capitalize() + ".")
+        text = f"✓ {name} – verified: {'; '.join([*facts, own])}."
+        body += report.bullets(facts) + report.paragraph(own.capitalize() + ".")
     else:
-        fallback = "Until then the course's version is used, so that the notebook runs on."
-        signed = f"{name}: {verdict.words}."
-        ask = f'Hint: run hint("{name}")'
+        words = verdict.words if verdict.words.endswith("?") else verdict.words + "."
         code = [f"    {part}" for part in verdict.code.splitlines()]
-        text = "\n".join([f"{report.SIGNS[state]} {signed}", *code, fallback, ask])
-        body = report.heading(state, signed) + (report.block(verdict.code) if verdict.code else "")
+        right = f"Right so far: {'; '.join(facts)}." if facts else ""
+        fallback = "Until then the course's version is used, so that the notebook runs on."
+        ask = f'Hint: run hint("{name}")'
+        lines = [f"{report.SIGNS[state]} {name}: {words}", *code, right, fallback, ask]
+        text = "\n".join(line for line in lines if line)
+        body += report.paragraph(words) + (report.block(verdict.code) if verdict.code else "")
+        body += report.paragraph(right) if right else ""
         body += report.paragraph(fallback) + report.nested_hints(exercise.hints)
-    if verdict.printed.strip():
-        shown = "\n".join(verdict.printed.strip().splitlines()[:5])
-        text += "\nYour function printed, first lines:\n" + shown
-        body += report.paragraph("Your function printed, first lines:") + report.block(shown)
+    if verdict.printed:
+        title = "Your function printed, first lines:"
+        shown = "\n".join(verdict.printed.splitlines()[:5])
+        text += f"\n{title}\n{shown}"
+        body += report.paragraph(title) + report.block(shown)
     if trouble:
-        text += "\n" + trouble
+        text += f"\n{trouble}"
         body += report.paragraph(trouble)
     return report.Report(state, text, body)
 

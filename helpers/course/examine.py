@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from helpers.course import guard
@@ -55,8 +55,8 @@ def examine(
     except BaseException as error:  # also an interrupt and exit(): the notebook must go on
         verdict = _verdict(error, function, time_limit)
     else:
-        verdict = Verdict("solved", verified=tuple(verified))
-    return Verdict(verdict.state, verdict.words, verdict.verified, verdict.code, printed.getvalue())
+        verdict = Verdict("solved")
+    return replace(verdict, verified=tuple(verified), printed=printed.getvalue().strip())
 
 
 def _argument_trouble(exercise: Exercise, function: Callable[..., Any]) -> str:
@@ -84,7 +84,7 @@ def _verdict(error: BaseException, function: Any, time_limit: float) -> Verdict:
     place = f" in line {line[0]} of your cell" if line else ""
     code = line[1] if line else ""
     text = _tidy(error)
-    size = re.search(r"tried to allocate (\d+) bytes", text)
+    size = re.search(r"tried to allocate (\d+) bytes", str(error))
     if isinstance(error, guard.TimeLimit):
         words = f"still running after {time_limit:g} s, stopped{place}: a loop without an end?"
     elif isinstance(error, KeyboardInterrupt):
@@ -95,19 +95,19 @@ def _verdict(error: BaseException, function: Any, time_limit: float) -> Verdict:
         words = f"it calls itself without an end{place}"
     elif size:
         words = f"it asks for {int(size[1]) / 1e9:.3g} GB of memory{place}; do the shapes multiply?"
-    elif isinstance(error, MemoryError):
-        words = f"it asks for more than {MEMORY / 1e9:.1f} GB of memory{place}"
+    elif isinstance(error, MemoryError) or "bad_alloc" in text:
+        words = f"it asks for more than {MEMORY / 2**30:g} GB of memory{place}; is a list growing?"
     elif isinstance(error, NotImplementedError) and (
         not error.args or code.startswith("raise NotImplementedError")
     ):
-        return Verdict("open", "still open")
+        return Verdict("open", "not written yet")
     elif line or guard.code_of(function) is None:
         words = f"your function stops with an error{place}"
         code = f"{code}\n{type(error).__name__}: {text}".strip()
         if "must be Tensor, not" in text:
             words += "; t, h and parameters are plain numbers: math.sqrt(h) or h**0.5 takes them"
     else:
-        words = "the check itself stumbled; this is not your mistake. Please report it"
+        words = "the check itself stumbled, which is not your mistake; please report it"
         code = f"{type(error).__name__}: {text}"
     return Verdict("wrong", words, code=code)
 

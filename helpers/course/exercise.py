@@ -43,7 +43,7 @@ def rounded(measured: object, expected: object) -> tuple[str | None, str | None]
     if not (isinstance(measured, (int, float)) and isinstance(expected, (int, float))):
         as_text = [None if v is None else str(v) for v in (measured, expected)]
         return as_text[0], as_text[1]
-    size = max(abs(measured), abs(expected))
+    size = float(f"{max(abs(measured), abs(expected)):.3g}")  # 0.99999 counts as 1
     if size >= 1e6:
         return f"{measured:.2e}", f"{expected:.2e}"
     decimals = 3 if size < 1 else max(0, 3 - len(str(int(size))))  # three digits, as a rule
@@ -112,20 +112,31 @@ def exercise(
 
 
 def exercises() -> dict[str, Exercise]:
-    """All exercises of the course by name, in the order of the chapters."""
+    """All exercises of the course by name, in the order of the chapters.
+
+    A chapter whose solutions need a package that is not installed is left out; `left_out` tells.
+    """
     import solutions
 
+    left_out.clear()
     for module in pkgutil.iter_modules(solutions.__path__):
-        importlib.import_module(f"solutions.{module.name}")
+        try:
+            importlib.import_module(f"solutions.{module.name}")
+        except ModuleNotFoundError as error:
+            left_out.append(f"solutions.{module.name} needs {error.name}")
     # sorted() keeps the order of the module inside a chapter.
     return dict(sorted(_registry.items(), key=lambda item: item[1].chapter))
+
+
+left_out: list[str] = []
 
 
 def find(name: str) -> Exercise:
     """The exercise of this name; raises ValueError that lists the names where there is none."""
     known = exercises()
     if name not in known:
-        raise ValueError(f'no exercise is called "{name}"; there are: {", ".join(known)}')
+        missing = "".join(f"; {words}, which is not installed" for words in left_out)
+        raise ValueError(f'no exercise is called "{name}"; there are: {", ".join(known)}{missing}')
     return known[name]
 
 

@@ -119,7 +119,7 @@ def memory_limit(extra: int) -> Iterator[None]:
 @contextlib.contextmanager
 def same_state(seed: int) -> Iterator[None]:
     """Inside, all random generators start from `seed`; afterwards everything is as before."""
-    cuda = torch.cuda.is_initialized()
+    cuda = torch.cuda.is_available()
     before = (
         random.getstate(),
         np.random.get_state(),
@@ -158,7 +158,7 @@ def own_line(error: BaseException, function: Any) -> tuple[int, str] | None:
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         # A helper that the reader wrote in another cell counts as theirs too.
-        if (code and name == code.co_filename) or "ipykernel_" in name or "<ipython-input" in name:
+        if (code and name == code.co_filename) or "ipykernel_" in name or "ipython-input" in name:
             found = trace.tb_lineno, linecache.getline(name, trace.tb_lineno).strip()
         trace = trace.tb_next
     return found

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helpers.course.device import device
 from helpers.course.exercise import Slip
 
 
@@ -48,13 +49,38 @@ def tensor_like(value: Any, like: Tensor, what: str = "it") -> Tensor:
             tuple(value.shape),
             tuple(like.shape),
         )
+    if value.device.type != like.device.type:
+        raise Slip(
+            f"{what} returned a tensor on {value.device.type}, x is on {like.device.type}: "
+            "zeros_like(x), full_like(x, ...) and device=x.device follow x"
+        )
     if not value.is_floating_point():
         name = str(value.dtype).removeprefix("torch.")
         raise Slip(f"{what} returned numbers of the type {name}, needed are floats, like x")
     bad = int((~torch.isfinite(value)).sum())
     if bad:
         raise Slip(f"{what} returned nan or infinity in {bad} of {value.numel()} places")
-    return value.detach().to("cpu", torch.float64)
+    return value.detach().cpu().double()
+
+
+def untouched(function: Callable[..., Any], x: Tensor, *args: Any, what: str = "it") -> None:
+    """Raise Slip when the function, called as (x, *args), writes into x."""
+    given = x.clone()
+    function(given, *args)
+    moved = (given != x).flatten().nonzero()
+    if len(moved):
+        raise Slip(
+            f"{what} changes x itself, to {{measured}} from {{expected}}: let it return a new "
+            "tensor",
+            float(given.flatten()[moved[0]]),
+            float(x.flatten()[moved[0]]),
+        )
+
+
+def trials(*inputs: Tensor) -> list[Tensor]:
+    """The inputs, and where the course runs on a GPU the first one also there."""
+    place = device()
+    return [*inputs] if place.type == "cpu" else [*inputs, inputs[0].to(place)]
 
 
 def compare(
@@ -96,7 +122,7 @@ def compare(
 def _flat(value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         value = torch.tensor(value, dtype=torch.float64)
-    return value.detach().to("cpu", torch.float64).flatten()
+    return value.detach().cpu().double().flatten()
 
 
 def pair(value: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
