@@ -12,7 +12,7 @@ from helpers.show.style import PAGE_DPI
 #: Pixels drawn for one pixel of the page, so that pictures stay sharp on fine screens.
 SHARPNESS = 1.6
 #: A palette is used when it changes the pixels by less than this (root mean square, of 255).
-PALETTE_ERROR = 2.0
+PALETTE_ERROR = 2.5
 
 
 def page_size(figure: Figure) -> tuple[int, int]:
@@ -33,15 +33,18 @@ def pixels(figure: Figure, sharpness: float = SHARPNESS) -> Image.Image:
 
 
 def png(picture: Image.Image) -> bytes:
-    """`picture` as PNG, with a palette of 256 colours where the eye cannot tell."""
-    full = io.BytesIO()
-    picture.save(full, format="PNG", optimize=True)
-    few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    change = np.asarray(few.convert("RGB"), dtype=float) - np.asarray(picture, dtype=float)
-    small = io.BytesIO()
-    few.save(small, format="PNG", optimize=True)
-    fine = float(np.sqrt((change**2).mean())) <= PALETTE_ERROR
-    return min(full.getvalue(), small.getvalue(), key=len) if fine else full.getvalue()
+    """`picture` as PNG, with a palette of 64 or 256 colours where the eye cannot tell."""
+    exact = np.asarray(picture, dtype=float)
+    candidate = picture
+    for colours in (64, 256):
+        few = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        change = np.asarray(few.convert("RGB"), dtype=float) - exact
+        if float(np.sqrt((change**2).mean())) <= PALETTE_ERROR:
+            candidate = few
+            break
+    content = io.BytesIO()
+    candidate.save(content, format="PNG", optimize=True)
+    return content.getvalue()
 
 
 def data_uri(content: bytes, kind: str) -> str:

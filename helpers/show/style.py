@@ -36,6 +36,8 @@ STYLE: dict[str, Any] = {
     "figure.dpi": PAGE_DPI,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
     "savefig.facecolor": "white",
     "savefig.bbox": "standard",
     # The font that comes with matplotlib: the same letters on every machine.
@@ -54,11 +56,12 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    # Lines that a legend tells apart get a marker or a dash as well: colour is never alone.
     "axes.prop_cycle": cycler(
-        color=[COLORS[name] for name in ("data", "model", "drift", "noise", "exact")],
-        # Colour is never the only difference between two lines.
-        linestyle=["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1))],
+        color=[COLORS[name] for name in ("data", "model", "drift", "noise", "exact")]
     ),
+    # 0.05 and 0.1 on logarithmic axes; powers of ten only from 1000 and below 0.001.
+    "axes.formatter.min_exponent": 3,
     "grid.color": COLORS["grid"],
     "grid.linewidth": 0.9,
     "xtick.labelsize": 13,
@@ -107,3 +110,12 @@ def new_figure(
     if isinstance(axes, np.ndarray):
         figure.align_ylabels()
     return figure, axes
+
+
+def legend_below(figure: Figure, columns: int = 2) -> None:
+    """One legend for all axes of `figure`, under them, where it hides no data."""
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
