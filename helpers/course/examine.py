@@ -37,7 +37,7 @@ def examine(
             "function again, then this one",
         )
     if not callable(function):
-        return Verdict("wrong", f"this is a {type(function).__name__}, not a function")
+        return Verdict("wrong", f"this is of type {type(function).__name__}, not a function")
     arguments = _argument_trouble(exercise, function)
     if arguments:
         return Verdict("wrong", arguments)
