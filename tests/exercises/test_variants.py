@@ -96,7 +96,7 @@ def test_the_global_seed_does_not_matter(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_stub_is_recognised_as_not_written_yet(name):
     verdict = examine(find(name), typed_in(stub_source(name), name))
-    assert (verdict.state, verdict.words) == ("open", "not written yet")
+    assert (verdict.state, verdict.words) == ("open", "not written yet: the TODO above is yours")
 
 
 @pytest.mark.parametrize("name", NAMES)
