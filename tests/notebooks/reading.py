@@ -10,12 +10,13 @@ from nbformat import NotebookNode
 #: A decimal number on its own: not a part of a version, a DOI or a longer number.
 DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?!\.?\d)")
 FENCE = re.compile(r"^(`{3,}).*?^\1 *$", re.DOTALL | re.MULTILINE)
+FORMULA = re.compile(r"\$\$.*?\$\$|(?<![\\$])\$(?!\$)[^$]+\$", re.DOTALL)
+#: A formula sets up a problem with numbers of its own; only a result in it is a claim.
+RESULT = re.compile(r"\\approx[\s{+−-]*(\d+\.\d+)")
 #: What in a text is not prose: comments, formulas, code, addresses, identifiers of papers.
 NOT_PROSE = (
     re.compile(r"<!--.*?-->", re.DOTALL),
     FENCE,
-    re.compile(r"\$\$.*?\$\$", re.DOTALL),
-    re.compile(r"(?<![\\$])\$(?!\$)[^$]+\$"),
     re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL),
     re.compile(r"(?<=\])\([^)\s]*\)"),
     re.compile(r"<?https?://\S+"),
@@ -24,10 +25,13 @@ NOT_PROSE = (
 
 
 def prose(markdown: str) -> str:
-    """What a reader reads as words: formulas, code, comments and addresses left out."""
+    """What a reader reads as words: code, comments, addresses and formulas left out.
+
+    Of a formula, the decimal numbers after \\approx stay.
+    """
     for pattern in NOT_PROSE:
         markdown = pattern.sub(" ", markdown)
-    return markdown
+    return FORMULA.sub(lambda formula: " ".join(RESULT.findall(formula.group())), markdown)
 
 
 def unproved_numbers(markdown: str, proofs: str) -> list[tuple[str, str]]:

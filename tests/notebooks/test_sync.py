@@ -280,10 +280,11 @@ def test_a_cell_that_was_not_executed():
 def test_numbers_without_proof_are_found_with_their_paragraph():
     text = (
         "The rate is 0.25.\nIt was 1.5, then −0.75 and 3.14 Å.\n\nVersion 1.2.3, $x = 9.9$, `8.8`, "
-        "[a](b/7.7), $$6.6$$ arXiv:2011.13456\n\n```python\n5.5\n```\n\nHere 4.40 ± 0.25."
+        "[a](b/7.7), $$6.6$$ arXiv:2011.13456\n\n```python\n5.5\n```\n\nHere 4.40 ± 0.25: "
+        "$a = 2.2 \\approx -2.6$."
     )
     found = unproved_numbers(text, "a 0.25 1.50 -0.75\n4.4 31.14")
-    assert [number for number, _ in found] == ["1.5", "3.14", "4.40"]
+    assert [number for number, _ in found] == ["1.5", "3.14", "4.40", "2.6"]
     assert found[0][1].startswith("The rate is 0.25. It was 1.5")
 
 
