@@ -3,10 +3,13 @@
 * Scripts that come twice are dropped (two of them declare the same constants, an error on every
   page), and so are the live-code scripts, which the course does not use and which point outside.
 * A style sheet from elsewhere, which stored animations bring along, is dropped.
+* The older theme, which Python 3.10 gets, asks for its icon font ahead of time in a way that a page
+  opened from a folder may not, and names two search fields alike; both are undone.
 * A stored live widget would be an empty spot here; the build stops and says where it is.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -16,6 +19,11 @@ LOGGER = logging.getLogger(__name__)
 
 #: Font Awesome of 2015, linked by matplotlib's own animation player.
 FOREIGN_STYLE = re.compile(r"<link[^>]*font-awesome[^>]*>")
+#: What the older theme's templates write, where no extension can reach it before the file.
+UNDONE = re.compile(
+    r"""<link rel="preload" as="font"[^>]*>\s*"""
+    r"""|(?<=class="form-control")(\s+name="q")\s+id="search-input\""""
+)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -53,6 +61,20 @@ def tidy_page(
     context["body"] = FOREIGN_STYLE.sub("", body)
 
 
+def undo(text: str) -> str:
+    """A page's source without what UNDONE names."""
+    return UNDONE.sub(lambda found: found[1] or "", text)
+
+
+def tidy_files(app: Sphinx, problem: Exception | None) -> None:
+    """The pages as files, after Sphinx has written them."""
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if (tidied := undo(text)) != text:
+            page.write_text(tidied, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", tidy_page, priority=900)
+    app.connect("build-finished", tidy_files, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -114,6 +114,18 @@ def test_foreign_styles_go_and_a_stored_widget_is_reported(monkeypatch):
     assert "live widget" in said[0][0]
 
 
+def test_what_the_older_theme_writes_is_undone():
+    page = (
+        '<link rel="preload" as="font" type="font/woff2" crossorigin href="a.woff2" />\n'
+        '<link rel="preload" as="script" href="a.js" />'
+        '<input class="form-control"\n  name="q"\n  id="search-input"\n placeholder="x"/>'
+    )
+    assert offline.undo(page) == (
+        '<link rel="preload" as="script" href="a.js" />'
+        '<input class="form-control"\n  name="q"\n placeholder="x"/>'
+    )
+
+
 # --- course.py ------------------------------------------------------------------------------
 
 
