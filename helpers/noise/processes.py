@@ -40,6 +40,10 @@ class BrownianMotion:
         _need_time(t)
         return var0 + self.sigma**2 * t
 
+    def density(self, x: Tensor, x0: Value, t: Value) -> Tensor:
+        """p(x, t | x0), shaped like x, in 1/length: a Gaussian. Raises ValueError at t = 0."""
+        return _gaussian(x, self.mean(x0, t), self.variance(t))
+
     def exact_step(self, x: Tensor, h: float, generator: torch.Generator | None = None) -> Tensor:
         """A draw of X(t+h) given X(t) = x, shaped like x; no error for any h ≥ 0."""
         return self.mean(x, h) + self.variance(h) ** 0.5 * _normal_like(x, generator)
@@ -85,6 +89,13 @@ class OrnsteinUhlenbeck:
         """σ²/2θ: the variance once the start is forgotten."""
         return self.sigma**2 / (2 * self.theta)
 
+    def density(self, x: Tensor, x0: Value, t: Value) -> Tensor:
+        """p(x, t | x0), shaped like x, in 1/length: a Gaussian, at t = inf the stationary one.
+
+        Raises ValueError where the law has no width: at t = 0, or with σ = 0.
+        """
+        return _gaussian(x, self.mean(x0, t), self.variance(t))
+
     def autocorrelation(self, tau: Value) -> Any:
         """Corr[X(t), X(t+τ)] = e^(−θ|τ|) in the stationary state; 1/θ is the memory time."""
         return _exp(-self.theta * abs(tau))
@@ -109,6 +120,37 @@ class OrnsteinUhlenbeck:
         # expm1 keeps its digits where 1 − e^(−2θh) would lose them, at small θh.
         spread = math.sqrt(-self.stationary_variance * math.expm1(-2 * self.theta * h))
         return self.mean(x, h) + spread * _normal_like(x, generator)
+
+    def exact_path(
+        self, x0: Tensor, h: float, n_steps: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Increments (n_steps, *x0.shape) and the exact path (n_steps + 1, *x0.shape) they drive.
+
+        A step needs two numbers that share the same noise, dW and ∫ e^(−θ(h−s)) dW(s). They are
+        drawn together from their joint Gaussian, so an integrator fed with dW can be compared
+        with the truth path by path. Raises ValueError when n_steps < 1 or h is not positive.
+        Source: Gillespie, Phys. Rev. E 54, 2084 (1996).
+        """
+        if n_steps < 1 or not h > 0:
+            raise ValueError(f"n_steps = {n_steps}, h = {h}: need at least one step and h > 0")
+        decay = math.exp(-self.theta * h)
+        shared = (1 - decay) / (self.theta * h)  # the part of the integral that dW tells
+        alone = math.sqrt((1 - decay**2) / (2 * self.theta) - shared**2 * h)
+        dW = torch.empty(n_steps, *x0.shape, dtype=x0.dtype, device=x0.device)
+        dW.normal_(0.0, math.sqrt(h), generator=generator)
+        rest = alone * torch.empty_like(dW).normal_(generator=generator)
+        path = torch.empty(n_steps + 1, *x0.shape, dtype=x0.dtype, device=x0.device)
+        path[0] = x0
+        for i in range(n_steps):
+            path[i + 1] = decay * path[i] + self.sigma * (shared * dW[i] + rest[i])
+        return dW, path
+
+
+def _gaussian(x: Tensor, mean: Value, variance: Value) -> Tensor:
+    if not bool(torch.as_tensor(variance > 0).all()):
+        raise ValueError(f"variance = {variance}: a law without width has no density")
+    norm = (2 * math.pi * variance) ** 0.5
+    return torch.exp(-((x - mean) ** 2) / (2 * variance)) / norm
 
 
 def _exp(x: Value) -> Any:
