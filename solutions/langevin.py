@@ -67,10 +67,10 @@ def gaussian_mixture_score(x, means, std, weights):
     weights : tensor (K,), positive, with sum 1
     Returns a tensor shaped like x [1 / length].
     """
-    apart = means - x[:, None, :]  # (n, K, D)
-    log_share = weights.log() - apart.square().sum(-1) / (2 * std**2)  # (n, K), up to a constant
-    share = log_share.softmax(-1)  # whose point is it? rows sum to 1
-    return (share[..., None] * apart).sum(1) / std**2
+    d2 = torch.cdist(means, x).square()  # (K, n)
+    log_share = weights.log()[:, None] - d2 / (2 * std**2)  # up to a constant of each point
+    share = log_share.softmax(0)  # whose point is it? (K, n), columns sum to 1
+    return (share.T @ means - x) / std**2
 
 
 def langevin_sde(sigma, score):
@@ -330,7 +330,7 @@ def judge_metropolis_accept(accept):
     if isinstance(edge, torch.Tensor) and bool(torch.isnan(edge).any()):
         raise Slip(
             "from far outside downhill and back the probabilities are {measured}, expected "
-            "{expected}: one exp() overflows, another is 0; multiply after taking logarithms, "
+            "{expected}: one exp() overflows, another vanishes; multiply after taking logarithms, "
             "that is: add, and take one exp() at the end",
             str([f"{value:g}" for value in edge.tolist()]),
             "1 and 0",
@@ -421,9 +421,9 @@ def _log_density(x, means, std, weights):
         "One mode alone has the score (mean − x) / std²: a spring to its centre.",
         "Of several modes each counts by its share of the point, "
         "p(k | x) ∝ weights[k] · exp(−|x − mean|² / 2std²). The shares of a point sum to 1.",
-        "`means - x[:, None, :]` has shape (n, K, D). Sum its squares over the last axis.",
+        "`torch.cdist(means, x)` holds all distances, shape (K, n): modes down, points across.",
         "Take the shares from their logarithms: "
-        "`(weights.log() - d2 / (2 * std**2)).softmax(-1)` is safe far away.",
+        "`(weights.log()[:, None] - d2 / (2 * std**2)).softmax(0)` is safe far away.",
     ),
 )
 def judge_gaussian_mixture_score(score):
@@ -532,17 +532,17 @@ def judge_gaussian_mixture_score(score):
         if not bool(torch.isfinite(value).all()):
             raise Slip(
                 "60 lengths away from all modes the score is {measured}, expected {expected}: "
-                "every exp() is 0 there, and 0/0 follows; take softmax of the logarithms",
+                "every exp() vanishes there, and 0/0 follows; take softmax of the logarithms",
                 "nan" if math.isnan(first) else str(first),
                 f"{float(pull[0, 0]):.1f}",
             )
         if float(value.abs().max()) < 1e-6:
             raise Slip(
                 "60 lengths away from all modes the score is {measured}, expected {expected}: "
-                "every exp() is 0 there, and a small number in the denominator hides it; take "
+                "every exp() vanishes there, and a small number in the denominator hides it; take "
                 "softmax of the logarithms",
-                first,
-                float(pull[0, 0]),
+                f"{abs(first):.1f}",
+                f"{float(pull[0, 0]):.1f}",
             )
     compare("60 lengths away from all modes the score is", tensor_like(value, far), pull, rtol=1e-3)
     yield "finite and right far away, where every density is zero to the computer"
