@@ -153,11 +153,11 @@ def judge_euler_step(step):
         move(x, _T.to(x.device), 0.1)
     _judge_euler(move, 0.5, 0.2)
     yield "one step equals x + h · drift(x, t), for x of any shape"
-    x, n = torch.tensor([1.0]), 1000
+    x, n = torch.tensor([1.0]), 200
     for k in range(n):
         x = returned(step, lambda x, t: -x, x, k / n, 1 / n, like=x)
-    compare("1000 steps of dx/dt = −x lead to", x, math.exp(-1), rtol=1e-3)
-    yield "1000 short steps of dx/dt = −x end at 1/e"
+    compare("200 steps of dx/dt = −x lead to", x, math.exp(-1), rtol=5e-3)
+    yield "200 short steps of dx/dt = −x end at 1/e"
 
 
 @exercise(

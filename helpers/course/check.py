@@ -28,8 +28,9 @@ def check(function: Any, name: str | None = None, *, time_limit: float = 10.0) -
     try:
         exercise = find(name)
     except ValueError as error:
-        words = f'✗ check: {error}. A function of another name: check(f, "name")'
-        _show(report.Report("wrong", words, report.heading("wrong", words[2:])), strict=True)
+        words = f'{error}. A function of another name: check(f, "name").'
+        body = report.heading("wrong", "check: which exercise?") + report.paragraph(words)
+        _show(report.Report("wrong", f"✗ check: {words}", body), strict=True)
         return function
     verdict = examine(exercise, function, time_limit=time_limit)
     trouble = "" if verdict.state == "open" else record(name, verdict.state)
@@ -58,7 +59,7 @@ def hint(exercise: Any) -> report.Report:
 _hints_given: dict[str, int] = {}
 
 
-_TITLES = {"solved": "right", "wrong": "not right yet", "open": "open"}
+_TITLES = {"solved": "right. Verified:", "wrong": "not right yet", "open": "open"}
 
 
 def _report(exercise: Exercise, verdict: Verdict, trouble: str) -> report.Report:

@@ -37,7 +37,7 @@ def examine(
             "function again, then this one",
         )
     if not callable(function):
-        return Verdict("wrong", f"this is a {type(function).__name__}, not a function")
+        return Verdict("wrong", f"this is of type {type(function).__name__}, not a function")
     arguments = _argument_trouble(exercise, function)
     if arguments:
         return Verdict("wrong", arguments)
@@ -100,7 +100,7 @@ def _verdict(error: BaseException, function: Any, time_limit: float) -> Verdict:
     elif isinstance(error, NotImplementedError) and (
         not error.args or code.startswith("raise NotImplementedError")
     ):
-        return Verdict("open", "not written yet")
+        return Verdict("open", "not written yet: the TODO above is yours")
     elif line or guard.code_of(function) is None:
         words = f"your function stops with an error{place}"
         code = f"{code}\n{type(error).__name__}: {text}".strip()

@@ -2,7 +2,8 @@
 
 Time: an alarm signal on the main thread of Unix, elsewhere an interrupt sent by a watching
 thread; both stop Python code, not a single long call into compiled code. Memory: on Linux the
-address space may grow by a limited amount while a check runs. State: the random generators,
+address space may grow by a limited amount while a check runs (not beside CUDA, which reserves
+address space by the terabyte; there torch's own refusal must do). State: the random generators,
 the default dtype and the gradient mode are put back, so that a check never changes later cells.
 """
 
@@ -91,9 +92,9 @@ def _watched(seconds: float, work: Callable[[], T], main: bool) -> T:
         with lock:
             done.set()
         return result
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if late.is_set():
-            raise TimeLimit from None
+            raise TimeLimit().with_traceback(error.__traceback__) from None
         raise
     finally:
         done.set()
@@ -101,8 +102,11 @@ def _watched(seconds: float, work: Callable[[], T], main: bool) -> T:
 
 @contextlib.contextmanager
 def memory_limit(extra: int) -> Iterator[None]:
-    """Inside, the process may take at most `extra` bytes more; then MemoryError (Linux only)."""
-    if resource is None or not sys.platform.startswith("linux"):
+    """Inside, the process may take at most `extra` bytes more; then MemoryError.
+
+    Only on Linux without CUDA; elsewhere there is no limit.
+    """
+    if resource is None or not sys.platform.startswith("linux") or torch.cuda.is_available():
         yield
         return
     with open("/proc/self/statm") as statm:

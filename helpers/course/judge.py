@@ -42,7 +42,7 @@ def tensor_like(value: Any, like: Tensor, what: str = "it") -> Tensor:
     if isinstance(value, (tuple, list)):
         raise Slip(f"{what} returned a {type(value).__name__} of {len(value)}; {needed}")
     if not isinstance(value, Tensor):
-        raise Slip(f"{what} returned a {type(value).__name__}; {needed}")
+        raise Slip(f"{what} returned something of type {type(value).__name__}; {needed}")
     if value.shape != like.shape:
         raise Slip(
             f"{what} returned the shape {{measured}}, expected {{expected}}, like x",

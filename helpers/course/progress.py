@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from helpers.course import exercise
-from helpers.course.report import SIGNS, Report, heading, paragraph
+from helpers.course.report import SIGNS, Report, heading, paragraph, table
 
 FILE = ".course-progress.json"
 _WORDS = {"solved": "solved", "wrong": "tried, not right yet", "open": "open"}
@@ -103,18 +103,14 @@ def progress() -> Report:
         chapters.setdefault(entry.chapter, []).append((name, known.get(name, "open")))
     every = [state for rows in chapters.values() for _, state in rows]
     title = f"Progress: {every.count('solved')} of {len(every)} exercises solved"
-    lines, rows = [title], ""
+    lines, groups = [title], {}
     for chapter, entries in chapters.items():
         done = sum(state == "solved" for _, state in entries)
-        lines.append(f"{chapter} ({done} of {len(entries)})")
-        rows += (
-            f'<tr><th scope="rowgroup" colspan="2">{chapter} ({done} of {len(entries)})</th></tr>'
-        )
-        for name, state in entries:
-            words = f"{SIGNS[state]} {_WORDS[state]}"
-            lines.append(f"  {name:<24} {words}")
-            rows += f"<tr><td><code>{name}</code></td><td>{words}</td></tr>"
-    body = heading("note", title) + f'<table style="color:inherit">{rows}</table>'
+        words = [(name, f"{SIGNS[state]} {_WORDS[state]}") for name, state in entries]
+        heads = f"{chapter} ({done} of {len(entries)})"
+        lines += [heads, *(f"  {name:<24} {text}" for name, text in words)]
+        groups[heads] = [(f"`{name}`", text) for name, text in words]
+    body = heading("note", title) + table(groups)
     if trouble:
         lines.append(trouble)
         body += paragraph(trouble)

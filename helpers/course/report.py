@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SIGNS = {"solved": "✓", "wrong": "✗", "open": "○", "note": "i"}
+SIGNS = {"solved": "✓", "wrong": "✗", "open": "○", "note": "→"}
 # Okabe-Ito's bluish green, vermilion, blue and grey as (r, g, b).
 _COLOURS = {
     "solved": "0,158,115",
@@ -50,8 +50,8 @@ def heading(state: str, title: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    """The text as an HTML paragraph."""
-    return f'<p style="margin:0.4em 0 0">{marked(text)}</p>'
+    """The text as an HTML paragraph, which begins with a capital letter."""
+    return f'<p style="margin:0.4em 0 0">{marked(text[:1].upper() + text[1:])}</p>'
 
 
 def bullets(texts: Sequence[str]) -> str:
@@ -61,9 +61,22 @@ def bullets(texts: Sequence[str]) -> str:
 
 
 def block(text: str) -> str:
-    """Lines of code or output as an HTML block that scrolls when it is wide."""
-    style = "margin:0.4em 0 0;padding:0.3em 0.6em;background:rgba(128,128,128,0.15);color:inherit"
-    return f'<pre tabindex="0" style="{style};overflow-x:auto">{html.escape(text)}</pre>'
+    """Lines of code or output as an HTML block; long ones wrap, for narrow pages."""
+    return (
+        '<pre style="margin:0.4em 0 0;padding:0.3em 0.6em;color:inherit;white-space:pre-wrap;'
+        f'background:rgba(128,128,128,0.15);overflow-wrap:anywhere">{html.escape(text)}</pre>'
+    )
+
+
+def table(groups: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Rows of two columns under the title of each group."""
+    left, rows = 'style="text-align:left;padding:0.1em 1em 0.1em 0"', ""
+    for title, entries in groups.items():
+        rows += f'<tr><th {left} scope="rowgroup" colspan="2">{marked(title)}</th></tr>'
+        for first, second in entries:
+            rows += f"<tr><td {left}>{marked(first)}</td><td {left}>{marked(second)}</td></tr>"
+    style = "margin:0.4em 0 0;color:inherit;font-size:inherit;border:0"
+    return f'<table style="{style}">{rows}</table>'
 
 
 def nested_hints(hints: Sequence[str]) -> str:

@@ -117,6 +117,7 @@ class OrnsteinUhlenbeck:
 
         x e^(−θh) + √(σ²/2θ (1 − e^(−2θh))) z. Source: Gillespie, Phys. Rev. E 54, 2084 (1996).
         """
+        _need_time(h)
         # expm1 keeps its digits where 1 − e^(−2θh) would lose them, at small θh.
         spread = math.sqrt(-self.stationary_variance * math.expm1(-2 * self.theta * h))
         return self.mean(x, h) + spread * _normal_like(x, generator)
@@ -133,9 +134,13 @@ class OrnsteinUhlenbeck:
         """
         if n_steps < 1 or not h > 0:
             raise ValueError(f"n_steps = {n_steps}, h = {h}: need at least one step and h > 0")
-        decay = math.exp(-self.theta * h)
-        shared = (1 - decay) / (self.theta * h)  # the part of the integral that dW tells
-        alone = math.sqrt((1 - decay**2) / (2 * self.theta) - shared**2 * h)
+        c = self.theta * h
+        decay = math.exp(-c)
+        shared = -math.expm1(-c) / c  # the part of the integral that dW tells
+        left = -math.expm1(-2 * c) / (2 * c) - shared**2
+        if c < 1e-3:  # there the difference loses its digits; its series does not
+            left = c**2 * (1 - c) / 12
+        alone = math.sqrt(left * h)  # the part that dW does not tell
         dW = torch.empty(n_steps, *x0.shape, dtype=x0.dtype, device=x0.device)
         dW.normal_(0.0, math.sqrt(h), generator=generator)
         rest = alone * torch.empty_like(dW).normal_(generator=generator)

@@ -39,11 +39,16 @@ def euler_maruyama(sde: SDE, x: Tensor, t: Tensor, h: float, dW: Tensor) -> Tens
 def milstein(sde: SDE, x: Tensor, t: Tensor, h: float, dW: Tensor) -> Tensor:
     """X(t+h) with Milstein's correction ½ g g′ (dW² − h), shaped like x; strong order 1.
 
-    g′ comes from forward-mode differentiation; each entry of g may depend on its own entry of
-    x only. Source: Milstein, Theory Probab. Appl. 19, 557 (1975).
+    g′ comes from automatic differentiation; each entry of g may depend on its own entry of x
+    only. Source: Milstein, Theory Probab. Appl. 19, 557 (1975).
     """
     drift, diffusion = sde
-    g, slope, *_ = torch.func.jvp(lambda y: diffusion(y, t), (x,), (torch.ones_like(x),))
+    with torch.enable_grad():
+        point = x.detach().clone().requires_grad_()
+        g = diffusion(point, t)
+        # A diffusion that does not look at x has no slope, and nothing to differentiate.
+        slope = torch.autograd.grad(g.sum(), point)[0] if g.requires_grad else torch.zeros_like(x)
+    g = g.detach()
     return x + drift(x, t) * h + g * dW + 0.5 * g * slope * (dW**2 - h)
 
 

@@ -51,11 +51,11 @@ def simulate(
     ends in numbers that are not finite.
     Source: Maruyama, Rend. Circ. Mat. Palermo 4, 48 (1955).
     """
-    _need_start(x0)
+    _need_start(x0, generator)
     _need_steps(h, n_steps)
     kept = _kept_steps(keep, n_steps)
     if step is None:
-        advance = _euler_maruyama(field, x0, float(h), generator)
+        advance = _euler_maruyama(field, float(h), generator)
     elif generator is None:
         advance = _readers_step(step, field, float(h))
     else:
@@ -99,18 +99,13 @@ def _storage(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def _euler_maruyama(
-    field: Any, x0: Tensor, h: float, generator: torch.Generator | None
+    field: Any, h: float, generator: torch.Generator | None
 ) -> Callable[[Tensor, Tensor, Tensor], None]:
     """A function that writes one Euler–Maruyama step from x into `out`."""
     if not (isinstance(field, tuple) and len(field) == 2 and all(map(callable, field))):
         raise TypeError(
             f"a {type(field).__name__} was given as field: without step= it must be an SDE, "
             "a pair (drift, diffusion) of functions of (x, t)"
-        )
-    if generator is not None and generator.device.type != x0.device.type:
-        raise ValueError(
-            f"generator lives on {generator.device.type}, x0 on {x0.device.type}: "
-            "make it with torch.Generator(device=x0.device)"
         )
     drift, diffusion = field
     root_h = math.sqrt(h)
@@ -156,11 +151,16 @@ def _like(x: Tensor, value: Any, name: str) -> Tensor:
     return value.detach() if value.requires_grad else value
 
 
-def _need_start(x0: Any) -> None:
+def _need_start(x0: Any, generator: torch.Generator | None) -> None:
     if not isinstance(x0, Tensor):
         raise TypeError(f"x0 is a {type(x0).__name__}: need a torch tensor of starting points")
     if not x0.is_floating_point():
         raise TypeError(f"x0 has dtype {x0.dtype}: whole numbers cannot move, take x0.float()")
+    if generator is not None and generator.device.type != x0.device.type:
+        raise ValueError(
+            f"generator lives on {generator.device.type}, x0 on {x0.device.type}: "
+            "make it with torch.Generator(device=x0.device)"
+        )
     if not bool(torch.isfinite(x0).all()):
         raise ValueError("x0 holds numbers that are not finite: every start must be a number")
 

@@ -281,7 +281,9 @@ def brownian_motion(sigma):
     return SDE(zero, lambda x, t: sigma * torch.randn_like(x))
 
 
-@wrong("one random number", says="the diffusion is random: at one place it scatters by")
+@wrong(
+    "noise inside: one number for all", says="the diffusion is random: at one place it scatters by"
+)
 def brownian_motion(sigma):
     return SDE(zero, lambda x, t: sigma * random.random() * torch.ones_like(x))
 

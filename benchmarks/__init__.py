@@ -1,0 +1,1 @@
+"""Runnable measurements behind the numbers that the performance page quotes."""
