@@ -5,7 +5,8 @@ import math
 import torch
 
 from helpers.course.exercise import Slip, exercise
-from helpers.course.judge import compare, noise_law, pair, returned, trials, untouched
+from helpers.course.judge import compare, pair, returned, trials, untouched
+from helpers.course.laws import noise_law
 from helpers.noise import SDE
 
 CHAPTER = "01 Integrators"

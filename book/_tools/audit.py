@@ -59,9 +59,8 @@ def text_faults(text: str) -> Iterator[str]:
     """Addresses and names of folders in an output's text."""
     for address in ADDRESS.findall(text):
         yield f"an output points outside: {address}"
-    for folder in MACHINE:
-        if folder in text:
-            yield f"an output names a folder of this machine: {folder}"
+    if folder := next((folder for folder in MACHINE if folder in text), None):
+        yield f"an output names a folder of this machine: {folder}"
 
 
 def as_text(value: str | list[str]) -> str:

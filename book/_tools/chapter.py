@@ -17,6 +17,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
+HEADER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+LIMITS = ("cell_seconds", "chapter_seconds")
 NAME = re.compile(r"(\d\d)_[a-z0-9_]+")
 OPENING = re.compile(r"(`{3,})\{code-cell\}")
 DEFINITION = re.compile(r"^def (\w+)\(", re.MULTILINE)
@@ -76,6 +78,22 @@ class Chapter:
     def cells(self) -> list[Cell]:
         """The code cells, in order."""
         return code_cells(self.text, self.path.name)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The chapter's own time limits, where its header has them under `course:`.
+
+        Raises PipelineError for anything else that stands there.
+        """
+        header = HEADER.match(self.text)
+        limits = (yaml.safe_load(header.group(1)) if header else {}).get("course", {})
+        for name, seconds in limits.items():
+            if name not in LIMITS or not isinstance(seconds, (int, float)):
+                raise PipelineError(
+                    f"{self.path.name}: 'course:' in the header holds {name}: {seconds!r}; "
+                    f"it takes seconds for {' and '.join(LIMITS)}"
+                )
+        return limits
 
     def stubs(self) -> list[str]:
         """The names of the exercises in it, in order."""

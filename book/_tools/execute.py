@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -130,6 +131,7 @@ async def _run(
         env = {name: v for name, v in os.environ.items() if not name.startswith("COURSE_")}
         env |= {"PYTHONPATH": str(root), "IPYTHONDIR": f"{folder}/ipython", **environment}
         client = Watch(notebook, f"{folder}/work", cell_seconds)
+        began = time.monotonic()
         try:
             running = client.async_execute(env=env, stderr=log)
             await asyncio.wait_for(running, timeout=chapter_seconds)
@@ -138,10 +140,11 @@ async def _run(
         except CellTimeoutError:
             words = f"took longer than {cell_seconds:g} s"
             raise PipelineError(f"{place(notebook, client.counted)} {words}") from None
-        except asyncio.TimeoutError:
-            words = f"the chapter took longer than {chapter_seconds:g} s, and was stopped in"
-            raise PipelineError(f"{words} {place(notebook, client.counted)}") from None
-        except DeadKernelError:
+        except (asyncio.TimeoutError, DeadKernelError):
+            # A run that is stopped from outside looks to the client like a kernel that died.
+            if time.monotonic() - began >= chapter_seconds:
+                words = f"the chapter took longer than {chapter_seconds:g} s, and was stopped in"
+                raise PipelineError(f"{words} {place(notebook, client.counted)}") from None
             log.seek(0)
             last = log.read().decode(errors="replace").strip()[-500:]
             words = f"{place(notebook, client.counted)} ended the kernel"

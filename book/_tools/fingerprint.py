@@ -8,7 +8,7 @@ import ast
 import hashlib
 from pathlib import Path
 
-from chapter import Chapter
+from chapter import Chapter, PipelineError
 
 PACKAGES = ("helpers", "solutions")
 
@@ -85,11 +85,18 @@ def imported(source: str, package: str, root: Path) -> set[str]:
 
 
 def named(source: str, package: str) -> set[str]:
-    """The dotted names in a source's import statements, relative ones made absolute."""
+    """The dotted names in a source's import statements, relative ones made absolute.
+
+    Raises PipelineError for a source that is no Python.
+    """
     # Lines for IPython ("%pip", "!ls") are no Python.
     lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
     names: set[str] = set()
-    for node in ast.walk(ast.parse("\n".join(lines))):
+    try:
+        tree = ast.parse("\n".join(lines))
+    except SyntaxError as error:
+        raise PipelineError(f"this is no Python ({error.msg}): {error.text}") from None
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

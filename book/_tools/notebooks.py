@@ -14,7 +14,6 @@ from pathlib import Path
 
 import audit
 import execute
-import jupytext
 import render
 from chapter import ROOT, Chapter, PipelineError, chapters, repository
 from fingerprint import code_sha, text_sha
@@ -56,7 +55,7 @@ def faults(root: Path, sources: Sources, names: list[str]) -> list[str]:
                 f"notebooks/{chapter.notebook.name} is older than its text or the code it uses"
             )
         elif current(chapter, old, root, sources) != chapter.notebook.read_text("utf-8"):
-            found.append(f"notebooks/{chapter.notebook.name} was changed by hand")
+            found.append(f"notebooks/{chapter.notebook.name} is not what its text gives")
     slugs = {chapter.slug for chapter in chapters(root)}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if path.stem not in slugs:
@@ -92,8 +91,12 @@ def make(chapter: Chapter, root: Path, sources: Sources, force: bool) -> str:
             chapter.notebook.write_text(kept, "utf-8")
             return "only its words changed: not executed"
     notebook = render.plain_notebook(chapter)
-    limits = jupytext.reads(text, fmt="md:myst").metadata.get("course", {})
-    measured = execute.run(notebook, root, **limits)
+    measured = execute.run(
+        notebook,
+        root,
+        cell_seconds=chapter.limits.get("cell_seconds", execute.CELL_SECONDS),
+        chapter_seconds=chapter.limits.get("chapter_seconds", execute.CHAPTER_SECONDS),
+    )
     outputs = render.outputs_of(notebook)
     if old is not None:
         # The same outputs as before: then the numbers of the old run stay, and so does the file.
@@ -140,7 +143,7 @@ def main(arguments: list[str], root: Path = ROOT, sources: Sources | None = None
         for chapter in selected(root, options.names):
             try:
                 print(f"{chapter.slug}: {make(chapter, root, sources, options.force)}", flush=True)
-            except (PipelineError, SyntaxError, ValueError) as error:
+            except (PipelineError, ValueError) as error:
                 raise PipelineError(f"book/{chapter.path.name}: {error}") from error
     except PipelineError as error:
         print(error, file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any
 
 import jupytext
 import nbformat
-from chapter import Chapter
+from chapter import HEADER, Chapter
 from nbformat import NotebookNode
 
 BRANCH = "main"
@@ -130,5 +130,5 @@ def measured_of(notebook: NotebookNode) -> Measured:
 
 def markdown_of(text: str) -> str:
     """The words of a chapter: its text without the header and without code cells."""
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    text = HEADER.sub("", text)
     return re.sub(r"^(`{3,})\{code-cell\}.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)

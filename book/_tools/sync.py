@@ -27,7 +27,7 @@ except ModuleNotFoundError:
 setup("NUMBER")"""
 
 SOLUTION = re.compile(r"^<!-- solution: (\w+) -->$")
-MARKED = re.compile(r"<!-- repository -->.*?<!-- /repository -->", re.DOTALL)
+MARKED = re.compile(r"<!-- (repository|colab) -->.*?<!-- /\1 -->", re.DOTALL)
 ADDRESS = re.compile(r"((?:github\.com|/github|/gh)/)[\w.-]+/[\w-]+")
 
 
@@ -124,7 +124,7 @@ def with_solutions(lines: list[str], chapter: Chapter, sources: Sources) -> str:
 def with_address(text: str, repository: str) -> str:
     """The text with the repository's address written anew, where marks allow it to stand.
 
-    Marked is what stands between the comments `repository` and `/repository`.
+    Marked is what stands between the comments `repository` and `/repository` (or `colab`).
     """
     owner_and_name = repository.split("github.com/")[-1]
     return MARKED.sub(lambda marked: ADDRESS.sub(rf"\1{owner_and_name}", marked.group()), text)

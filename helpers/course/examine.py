@@ -86,7 +86,8 @@ def _verdict(error: BaseException, function: Any, time_limit: float) -> Verdict:
     text = _tidy(error)
     size = re.search(r"tried to allocate (\d+) bytes", str(error))
     if isinstance(error, guard.TimeLimit):
-        words = f"still running after {time_limit:g} s, stopped{place}: a loop without an end?"
+        words = f"still running after {time_limit:g} s, stopped{place}: "
+        words += "a loop without an end, or one over all particles?"
     elif isinstance(error, KeyboardInterrupt):
         words = f"you stopped the check{place}"
     elif isinstance(error, SystemExit):

@@ -176,7 +176,7 @@ def _live(
     def redraw() -> None:
         chosen = {name: values[name][slider.value] for name, slider in sliders.items()}
         figure = _draw(draw, chosen)
-        screen.value = figure_html(figure, _describe(alt, chosen, shown), caption)
+        screen.value = figure_html(figure, _describe(alt, chosen, shown), caption, quick=True)
         plt.close(figure)
 
     def moved(_change: object) -> None:

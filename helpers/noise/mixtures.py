@@ -51,7 +51,7 @@ class GaussianMixture:
     def _log_joint(self, x: Tensor, a: Tensor | float = 1.0, var: Tensor | None = None) -> Tensor:
         """log w_k N(x; a μ_k, var_k), shape (..., K)."""
         var = self.std.to(x) ** 2 if var is None else var
-        means = self.means.to(x) * (a[..., None] if isinstance(a, Tensor) else a)
+        means = self.means.to(x) * (a.to(x)[..., None] if isinstance(a, Tensor) else a)
         d2 = (x[..., None, :] - means).square().sum(-1)
         volume = self.weights.to(x).log() - 0.5 * x.shape[-1] * torch.log(2 * math.pi * var)
         return volume - 0.5 * d2 / var

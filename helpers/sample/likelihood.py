@@ -17,21 +17,22 @@ class Encoded(NamedTuple):
 
 
 def divergence(field: Field, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """field(x, t), shaped like x (B, D), and its exact divergence ∂_i field_i, shape (B,).
+    """field(x, t), shaped like x (B, D), and its exact divergence Σ ∂_i field_i, shape (B,).
 
-    One forward derivative for each of the D directions: meant for a few dimensions.
-    Raises ValueError for another shape of x.
+    One backward pass for each of the D directions: meant for a few dimensions. The field at a
+    point may depend on that point only. Raises ValueError for another shape of x.
     """
     if x.ndim != 2:
         raise ValueError(f"x of shape {tuple(x.shape)}: need points (B, D)")
-    total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-    value = x
-    for i in range(x.shape[1]):
-        direction = torch.zeros_like(x)
-        direction[:, i] = 1
-        value, slope, *_ = torch.func.jvp(lambda y: field(y, t), (x,), (direction,))
-        total = total + slope[:, i]
-    return value, total
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = field(x, t)
+        total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+        for i in range(x.shape[1]):
+            # The points do not see each other, so the sum's gradient is each point's own.
+            (slope,) = torch.autograd.grad(value[:, i].sum(), x, retain_graph=True)
+            total = total + slope[:, i]
+    return value.detach(), total
 
 
 @torch.no_grad()

@@ -189,6 +189,10 @@ def error_orders(
                 numbers(steps), values, bars, fmt=marker + "-", color=COLORS[role], label=name
             )
         ax.set(xscale="log", yscale="log", ylabel=error_label, title=title)
+        # The steps that were taken stand on the axis, not the powers of ten between them.
+        taken = np.unique(np.concatenate([numbers(steps) for steps, _ in curves.values()]))
+        ax.set_xticks(taken, [f"{step:.2g}" for step in taken])
+        ax.set_xticks([], minor=True)
         ax.legend()
     axes[-1, 0].set_xlabel(step_label)
     return figure

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from helpers.show.raster import data_uri, page_size, pixels, png
+from helpers.show.raster import data_uri, page_size, pixels, png, quick_png
 
 #: Figures are drawn on white paper; the rim keeps them a card on dark pages.
 PICTURE_STYLE = (
@@ -41,9 +41,12 @@ def picture(source: str, alt: str, size: tuple[int, int]) -> str:
     )
 
 
-def figure_html(figure: Figure, alt: str, caption: str | None = None) -> str:
-    """``<figure>`` with `figure` as PNG inside; the figure is left open."""
-    image = picture(data_uri(png(pixels(figure)), "png"), require_alt(alt), page_size(figure))
+def figure_html(
+    figure: Figure, alt: str, caption: str | None = None, *, quick: bool = False
+) -> str:
+    """``<figure>`` with `figure` as PNG inside, stored small or made `quick`; it is left open."""
+    content = (quick_png if quick else png)(pixels(figure))
+    image = picture(data_uri(content, "png"), require_alt(alt), page_size(figure))
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure class="course-figure" style="margin:0.5em 0">{image}{words}</figure>'
 

@@ -34,6 +34,8 @@
       const input = make(label, "input", { type: "range", min: 0, max: control.values.length - 1, step: 1 });
       // Screen readers hear the slider's own value text; the visible copy stays quiet.
       const output = make(row, "output", { "aria-live": "off" });
+      // As wide as the longest value, so that the slider keeps its place.
+      output.style.minWidth = Math.max(...control.values.map((value) => value.length)) + "ch";
       return { control, input, output };
     });
     const said = make(panel, "output", { class: "scrub-said" });

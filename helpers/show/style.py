@@ -38,7 +38,6 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.w_pad": 0.08,
     "figure.constrained_layout.h_pad": 0.08,
-    "savefig.facecolor": "white",
     "savefig.bbox": "standard",
     # The font that comes with matplotlib: the same letters on every machine.
     "font.family": "DejaVu Sans",

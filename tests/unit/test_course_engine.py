@@ -20,7 +20,8 @@ from helpers.course import check, guard, hint, progress
 from helpers.course.check import CheckFailed
 from helpers.course.examine import Verdict, examine
 from helpers.course.exercise import Slip, exercise, exercises, find, rounded, stub_source
-from helpers.course.judge import compare, noise_law, pair, tensor_like, trials, untouched
+from helpers.course.judge import compare, pair, tensor_like, trials, untouched
+from helpers.course.laws import noise_law
 from helpers.course.report import Report, marked, nested_hints
 from solutions import integrators
 

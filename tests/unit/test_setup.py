@@ -218,3 +218,11 @@ def test_an_installed_course_is_complete():
             assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
             endings = [re.sub(r"^\*\*/\*", "", pattern) for pattern in declared.get(top, [])]
             assert path.suffix == ".py" or path.suffix in endings, f"{inside}: not package data"
+
+
+# --- in Colab ---------------------------------------------------------------------------------
+def test_the_course_imports_without_what_setup_installs():
+    """The first cell imports `setup` to have celluloid, which Colab lacks, installed."""
+    code = "import sys; sys.modules['celluloid'] = None; from helpers.course import setup"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
