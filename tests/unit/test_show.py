@@ -230,10 +230,16 @@ def test_line_drawings_are_stored_without_loss_on_white_paper():
     assert (rgb(contents[0]) == 255).all() and (rgb(contents[1]) == 30).all()
 
 
+def test_a_frame_unlike_all_others_keeps_its_colours():
+    many = [grey(k) for k in range(0, 240, 10)]
+    means = [rgb(content).mean() for content in compress(many, "")]
+    assert np.allclose(means, range(0, 240, 10), atol=3)
+
+
 def speckles(count: int) -> list[Image.Image]:
     rng = np.random.default_rng(0)
     return [
-        Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)) for _ in range(count)
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)) for _ in range(count)
     ]
 
 
