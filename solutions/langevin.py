@@ -8,12 +8,12 @@ from helpers.course.exercise import Slip, exercise
 from helpers.course.judge import (
     call,
     compare,
-    noise_law,
     returned,
     tensor_like,
     trials,
     untouched,
 )
+from helpers.course.laws import noise_law
 from helpers.noise import SDE
 from solutions.integrators import _coefficients, _compare_diffusion
 
