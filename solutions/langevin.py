@@ -21,7 +21,7 @@ CHAPTER = "02 Langevin"
 
 
 def double_well_force(x):
-    """The force -grad U of the double well U(x, y) = (x^2 - 1.5)^2 / 4 + 0.7 y^2.
+    """The force -grad U of the double well U = (x^2 - 1.5)^2 / 4 + 0.7 y^2.
 
     x : tensor (..., 2), the two coordinates of each particle [length]
     Returns a tensor shaped like x [energy / length].
@@ -32,24 +32,26 @@ def double_well_force(x):
 
 
 def overdamped_langevin_step(force, x, T, h):
-    """The state one step of overdamped Langevin dynamics later: h force + sqrt(2 T h) z.
+    """The state one step of overdamped Langevin dynamics later.
 
     force : function x -> tensor shaped like x, -grad U [energy / length]
     x     : tensor, any shape, mostly (particles, dimensions) [length]
-    T, h  : numbers, the temperature [energy] and the step [time]; the mobility is 1
-    Every particle and every dimension gets its own standard normal number.
+    T, h  : numbers, the temperature [energy] and the step [time]
+    The mobility is 1: the move is h force(x), plus a kick of variance 2 T h with
+    its own standard normal number for every particle and every dimension.
     """
     z = torch.randn_like(x)
     return x + h * force(x) + math.sqrt(2 * T * h) * z
 
 
 def metropolis_accept(energy, force, x, y, T, h):
-    """The probability to accept the Langevin proposal x -> y, min(1, p(y) q(x|y) / p(x) q(y|x)).
+    """The probability to accept the Langevin proposal x -> y as the next state.
 
-    energy, force : functions of x; energy gives (particles,), force = -grad energy is like x
-    x, y          : tensors (particles, dimensions), the old and the proposed states [length]
+    energy, force : functions of x; energy gives (particles,), force is like x
+    x, y          : tensors (particles, dimensions), old and proposed [length]
     T, h          : numbers, the temperature [energy] and the step [time]
-    p = exp(-energy / T), and q(y|x) is the normal law of one Langevin step from x, of variance 2Th.
+    It is min(1, p(y) q(x|y) / p(x) q(y|x)) with p = exp(-energy / T). q(y|x) is
+    the law of one Langevin step from x: mean x + h force(x), variance 2 T h.
     Returns one number between 0 and 1 for each particle, shape (particles,).
     """
     there = (y - x - h * force(x)).square().sum(-1)
@@ -59,7 +61,7 @@ def metropolis_accept(energy, force, x, y, T, h):
 
 
 def gaussian_mixture_score(x, means, std, weights):
-    """The score grad log p of the mixture p(x) = sum_k weights[k] N(x; means[k], std^2 I).
+    """The score grad log p of p(x) = sum_k weights[k] N(x; means[k], std^2 I).
 
     x       : tensor (n, D), where the score is asked for [length]
     means   : tensor (K, D), the centres of the modes [length]
@@ -68,13 +70,13 @@ def gaussian_mixture_score(x, means, std, weights):
     Returns a tensor shaped like x [1 / length].
     """
     d2 = torch.cdist(means, x).square()  # (K, n)
-    log_share = weights.log()[:, None] - d2 / (2 * std**2)  # up to a constant of each point
-    share = log_share.softmax(0)  # whose point is it? (K, n), columns sum to 1
+    log_share = weights.log()[:, None] - d2 / (2 * std**2)
+    share = log_share.softmax(0)  # whose point is it? columns sum to 1
     return (share.T @ means - x) / std**2
 
 
 def langevin_sde(sigma, score):
-    """The SDE whose equilibrium is the density with this score, as a pair (drift, diffusion).
+    """The SDE whose equilibrium has this score, as a pair (drift, diffusion).
 
     sigma : number, the strength of the kicks [length / sqrt(time)]
     score : function x -> tensor shaped like x, grad log p [1 / length]
