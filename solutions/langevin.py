@@ -584,23 +584,23 @@ def judge_langevin_sde(make):
             pulls.append(score(x.cpu().double()).flatten())
             diffusions.append(diffusion.flatten())
         pull = torch.stack(pulls)
-        sigma = torch.tensor(sigmas, dtype=torch.float64)[:, None]
+        strength = torch.tensor(sigmas, dtype=torch.float64)[:, None]
         compare(
             "the drift is",
             torch.stack(drifts),
-            0.5 * sigma**2 * pull,
+            0.5 * strength**2 * pull,
             {
-                "the ½ is missing: with kicks σ the temperature is σ²/2": sigma**2 * pull,
-                "σ for σ²: the drift is ½ σ² · score": 0.5 * sigma * pull,
+                "the ½ is missing: with kicks σ the temperature is σ²/2": strength**2 * pull,
+                "σ for σ²: the drift is ½ σ² · score": 0.5 * strength * pull,
                 "the sign: a score points uphill in probability, and so must the drift": (
-                    -0.5 * sigma**2 * pull
+                    -0.5 * strength**2 * pull
                 ),
                 "the factor ½ σ² is missing": pull,
-                "σ for σ², and no ½": sigma * pull,
+                "σ for σ², and no ½": strength * pull,
                 "½ is there, σ² is missing": 0.5 * pull,
-                "¼ for ½?": 0.25 * sigma**2 * pull,
-                "2 for ½?": 2 * sigma**2 * pull,
-                "√(σ²/2) for σ²/2?": sigma / math.sqrt(2) * pull,
+                "¼ for ½?": 0.25 * strength**2 * pull,
+                "2 for ½?": 2 * strength**2 * pull,
+                "√(σ²/2) for σ²/2?": strength / math.sqrt(2) * pull,
                 "there is no drift": 0 * pull,
             },
             where=[f"σ = {s:g}, score = {p:g}" for s in sigmas for p in pulls[0].tolist()],
@@ -609,14 +609,14 @@ def judge_langevin_sde(make):
             [d[0] for d in diffusions],
             [(f"σ = {s:g}", s) for s in sigmas],
             {
-                "√2 σ for σ: the 2 of √(2T) is already in σ": math.sqrt(2) * sigma.flatten(),
-                "σ/√2 for σ?": sigma.flatten() / math.sqrt(2),
+                "√2 σ for σ: the 2 of √(2T) is already in σ": math.sqrt(2) * strength.flatten(),
+                "σ/√2 for σ?": strength.flatten() / math.sqrt(2),
             },
         )
         compare(
             "the diffusion of every particle is",
             torch.stack(diffusions),
-            sigma.expand_as(pull),
+            strength.expand_as(pull),
         )
     yield "the drift is ½ σ² · score(x), for x of any shape"
     yield "the diffusion is σ for every particle, and no random number"
