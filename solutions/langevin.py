@@ -138,7 +138,7 @@ def judge_double_well_force(force):
             "the sign: downhill is minus the gradient": -fx,
             "half of it; the inner derivative of x² is 2x, not x": fx / 2,
             "the inner derivative 2x is missing": -(x**2 - 1.5) / 2,
-            "twice too much; the inner derivative 2x and the outer 2 meet the factor ¼": 2 * fx,
+            "twice too much; ¼ times the outer 2 times the inner 2x is x": 2 * fx,
             "the factor ¼ of the quartic is missing": 4 * fx,
             "a quarter of it; the square and x² bring down a 2 each": fx / 4,
             "the −1.5 in the bracket is lost": -(x**3),
@@ -296,6 +296,11 @@ def judge_metropolis_accept(accept):
     T, h = 0.6, 0.3
     x = torch.randn(400, 2, generator=g)
     y = x + h * _energy_force(x) + math.sqrt(2 * T * h) * torch.randn(400, 2, generator=g)
+    # Where the proposal's asymmetry counts most comes first: that is the number quoted.
+    log_p, _, _ = _log_parts(x, y, T, h)
+    gap = (log_p.exp().clamp(max=1) - _ratio(x, y, T, h).clamp(max=1)).abs()
+    order = gap.argsort(descending=True)
+    x, y = x[order], y[order]
     few = x[:5]
     for start in trials(few):
         end = y[:5].to(start.device)
@@ -334,7 +339,7 @@ def judge_metropolis_accept(accept):
             "from far outside downhill and back the probabilities are {measured}, expected "
             "{expected}: one exp() overflows, another vanishes; multiply after taking logarithms, "
             "that is: add, and take one exp() at the end",
-            str([f"{value:g}" for value in edge.tolist()]),
+            " and ".join(f"{value:g}" for value in edge.flatten().tolist()),
             "1 and 0",
         )
     edge = _one_each(edge, far)
