@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import yaml
@@ -17,6 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build" / "html"
 MODULES = ROOT / ".cache" / "npm" / "node_modules"
+Scheme = Literal["light", "dark"]
 #: Written by Sphinx itself beside the pages of the table of contents.
 EXTRA = ("search", "genindex")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pages
 import pytest
-from pages import BOOK, EXTRA, ROOT, Reading
+from pages import BOOK, EXTRA, ROOT, Reading, Scheme
 from playwright.sync_api import Page, expect
 
 if sys.version_info >= (3, 11):
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("book")]
 
 CHAPTERS = [page for page in pages.toc() if page.startswith("notebooks/")]
 PAGES = [*pages.toc(), *EXTRA]
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 MOST_BYTES = 3_000_000
 AXE = pages.MODULES / "axe-core" / "axe.min.js"
 SCREENS = ROOT / "_build" / "screens"
@@ -184,7 +184,11 @@ def test_scrubbers_move_by_keyboard_and_by_mouse(chapter, site, visit):
             assert slider.input_value() != value
             after, box = picture.get_attribute("src"), slider.bounding_box()
             assert box
-            far = 0.95 if int(slider.input_value()) * 2 < int(slider.get_attribute("max")) else 0.05
+            far = (
+                0.95
+                if int(slider.input_value()) * 2 < int(slider.get_attribute("max") or 0)
+                else 0.05
+            )
             page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             page.mouse.down()
             page.mouse.move(box["x"] + far * box["width"], box["y"] + box["height"] / 2, steps=5)
@@ -282,10 +286,11 @@ SMALLEST = """() => {
 }"""
 
 
-def wear(page: Page, scheme: str) -> None:
+def wear(page: Page, scheme: Scheme) -> None:
     """Give the page the reader's preferred colours, and see that it takes them."""
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function("(s) => document.documentElement.dataset.theme === s", arg=scheme)
+    page.evaluate("Promise.allSettled(document.getAnimations().map((a) => a.finished))")
     assert (brightness(page) < 0.5) == (scheme == "dark")
 
 
