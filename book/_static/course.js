@@ -10,14 +10,21 @@ window.addEventListener("DOMContentLoaded", () => {
   Search.htmlToText = (...page) => text(...page).replace(/\\\[.*?\\\]|\\\(.*?\\\)/gs, "…");
 });
 
-// Paper cannot unfold: open every solution for printing, and fold it again afterwards.
+// Paper cannot unfold and is white: open every solution for printing, in light colours, and put
+// everything back afterwards.
+const page = document.documentElement;
 const unfolded = [];
+let worn = null;
 window.addEventListener("beforeprint", () => {
+  worn ??= page.dataset.theme;
+  page.dataset.theme = "light";
   for (const details of document.querySelectorAll("details:not([open])")) {
     details.open = true;
     unfolded.push(details);
   }
 });
 window.addEventListener("afterprint", () => {
+  if (worn) page.dataset.theme = worn;
+  worn = null;
   for (const details of unfolded.splice(0)) details.open = false;
 });

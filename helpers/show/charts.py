@@ -194,6 +194,9 @@ def error_orders(
         taken = np.unique(np.concatenate([numbers(steps) for steps, _ in curves.values()]))
         ax.set_xticks(taken, [f"{step:.2g}" for step in taken])
         ax.set_xticks([], minor=True)
-        ax.legend()
+        # The legend gets room of its own below the curves.
+        low, high = ax.get_ylim()
+        ax.set_ylim(low * (low / high) ** (0.15 * len(curves)), high)
+        ax.legend(loc="lower right")
     axes[-1, 0].set_xlabel(step_label)
     return figure

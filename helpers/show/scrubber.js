@@ -31,7 +31,10 @@
       const row = make(panel, "div", { class: "scrub-row" });
       const label = make(row, "label", {});
       make(label, "span", {}, control.label);
-      const input = make(label, "input", { type: "range", min: 0, max: control.values.length - 1, step: 1 });
+      // JupyterLab takes arrow keys for itself unless the element under the focus says no.
+      const input = make(label, "input", {
+        type: "range", min: 0, max: control.values.length - 1, step: 1, "data-lm-suppress-shortcuts": "true",
+      });
       // Screen readers hear the slider's own value text; the visible copy stays quiet.
       const output = make(row, "output", { "aria-live": "off" });
       // As wide as the longest value, so that the slider keeps its place.
@@ -76,9 +79,9 @@
     let stop = () => {};
     if (data.fps) {
       const bar = make(panel, "div", { class: "scrub-buttons" });
-      const play = make(bar, "button", { type: "button" }, "▶ Play");
-      const back = make(bar, "button", { type: "button" }, "◀ Back");
-      const on = make(bar, "button", { type: "button" }, "Next ▶");
+      const play = make(bar, "button", { type: "button", "data-lm-suppress-shortcuts": "true" }, "▶ Play");
+      const back = make(bar, "button", { type: "button", "data-lm-suppress-shortcuts": "true" }, "◀ Back");
+      const on = make(bar, "button", { type: "button", "data-lm-suppress-shortcuts": "true" }, "Next ▶");
       const last = frames.length - 1;
       const go = (index) => { place(Math.max(0, Math.min(last, index))); draw(); };
       stop = () => {

@@ -76,7 +76,10 @@ def variables(home: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def serve(folder: Path, home: Path) -> Iterator[Server]:
     """JupyterLab of this environment on `folder`; ended, with its kernels, at the end."""
-    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
+    settings.mkdir(parents=True)
+    # The question whether to fetch news would cover a corner of every screenshot.
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     port, token = free_port(), secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
@@ -174,7 +177,8 @@ class Notebook:
         The stored numbers go first, with the stored outputs: a number then means a run.
         """
         self.menu("Edit", "Clear Outputs of All Cells")
-        expect(self.cell(0).locator(".jp-InputArea-prompt")).to_have_text("[ ]:", timeout=PATIENCE)
+        first = self.root.locator(".jp-CodeCell .jp-InputArea-prompt").first
+        expect(first).to_have_text("[ ]:", timeout=PATIENCE)
         self.menu("Run", "Run All Cells")
         numbered = re.compile(r"\[\d+\]:")
         until = time.monotonic() + seconds

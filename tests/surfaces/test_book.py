@@ -318,23 +318,54 @@ def test_a_page_fits_the_screen(page, site, visit):
         fold(here)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_paper_shows_everything_and_no_menus(chapter, site, visit):
-    page = settled(visit().page, f"{site}/{chapter}.html")
-    page.emulate_media(media="print")
-    hidden = "(e) => !e.checkVisibility({contentVisibilityAuto: true})"
-    for code in page.locator("details div.highlight").all():
-        assert not code.evaluate(hidden)
-    for menu in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
-        assert page.locator(menu).first.evaluate(hidden), f"{menu} is printed"
+def test_the_eye_notices_planted_faults(site, visit):
+    page = settled(visit(scheme="dark").page, f"{site}/book/welcome.html")
     page.evaluate(
-        "window.opened = 0, addEventListener('beforeprint', () => "
-        "opened = document.querySelectorAll('details[open]').length)"
+        r"""document.querySelector("article").insertAdjacentHTML("beforeend",
+          "<p>raw $x^2$ left</p><pre style='width:3000px'>wide</pre>" +
+          "<p style='font-size:8px'>tiny</p>")"""
+    )
+    assert page.evaluate(LEFT_OVER) == ["raw $x^2$ left"]
+    assert page.evaluate(OUT_OF_SIGHT) == ["PRE."]
+    assert page.evaluate(SMALLEST) == 8
+    assert page.evaluate(PAPER) > 20, "a dark screen has pale letters"
+
+
+PAPER = """() => [...document.querySelectorAll("article :is(p, li, h2, summary, pre span)")]
+  .filter((e) => e.checkVisibility())
+  .map((e) => getComputedStyle(e).color.match(/[\\d.]+/g).slice(0, 3).map(Number))
+  .filter(([r, g, b]) => r + g + b > 480).length"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_paper_shows_everything_dark_on_white_and_no_menus(chapter, scheme, site, visit):
+    page = settled(visit(scheme=scheme).page, f"{site}/{chapter}.html")
+    page.emulate_media(media="print", color_scheme=scheme)
+    seen = "(e) => e.checkVisibility({contentVisibilityAuto: true})"
+    for code in page.locator("details div.highlight").all():
+        assert code.evaluate(seen)
+    for menu in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
+        assert not page.locator(menu).first.evaluate(seen), f"{menu} is printed"
+    assert brightness(page) > 0.99
+    assert page.evaluate(PAPER) == 0, "pale letters on paper"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_printing_unfolds_and_folds_again(chapter, site, visit):
+    page = settled(visit(scheme="dark").page, f"{site}/{chapter}.html")
+    page.evaluate(
+        """addEventListener("beforeprint", () => {
+          const shut = document.querySelectorAll("details:not([open])").length;
+          window.printed = [shut, document.documentElement.dataset.theme];
+        })"""
     )
     paper = page.pdf(format="A4")
     assert paper.startswith(b"%PDF")
     assert len(re.findall(rb"/Type ?/Page\b", paper)) > 5
+    assert page.evaluate("window.printed") == [0, "light"]
     assert page.locator("details[open]").count() == 0
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
 #: What colours can change; everything else axe looks at is the same in light and dark.

@@ -4,6 +4,7 @@ Colab itself runs Python 3.12 or 3.13. Here it is the Python that runs the tests
 machine keeps a torch file for that one only); the packages a notebook meets have Colab's versions.
 """
 
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -22,6 +23,7 @@ import torch
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+PINS = ("requirements.txt", "constraints.txt", "overrides.txt")
 NO_NETWORK = ("unshare", "--net")
 # A dead address: for machines that do not let a test cut the network off (macOS, some containers).
 DEAD = "http://127.0.0.1:9"
@@ -53,17 +55,26 @@ def run(command: list[str], seconds: float, **options) -> str:
 def pristine() -> Path:
     """The folder of Colab's environment, built once for each set of pins and never changed."""
     version = importlib.metadata.version("torch").partition("+")[0]
-    pins = (HERE / "requirements.txt").read_text() + (HERE / "overrides.txt").read_text()
+    pins = "".join((HERE / name).read_text() for name in PINS)
     key = hashlib.sha256(f"{pins}{version}{sys.version}{sys.base_prefix}".encode()).hexdigest()
     home = ROOT / ".cache" / f"colab-{key[:12]}" / "pristine"
-    if (home / "complete").exists():
-        return home
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with open(home.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may start at the same time
+        if not (home / "complete").exists():
+            build(home, version)
+    return home
+
+
+def build(home: Path, version: str) -> None:
+    """Make the environment in `home`, with this version of torch; raises Failed in words."""
     shutil.rmtree(home, ignore_errors=True)
     run([sys.executable, "-m", "venv", str(home)], 300)
     # uv fills it in seconds, and the venv keeps the pip that the bootstrap cell calls.
     fill = [sys.executable, "-m", "uv", "pip", "install", "--python", str(home / "bin" / "python")]
-    fill += ["--requirements", str(HERE / "requirements.txt"), f"torch=={version}"]
-    fill += ["--override", str(HERE / "overrides.txt"), "--compile-bytecode"]
+    for option, name in zip(("--requirements", "--constraints", "--overrides"), PINS, strict=True):
+        fill += [option, str(HERE / name)]
+    fill += [f"torch=={version}", "--compile-bytecode"]
     search = {**os.environ, "UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
     if torch.version.cuda is None and sys.platform == "linux":
         plan = subprocess.run(
@@ -77,7 +88,6 @@ def pristine() -> Path:
             )
     run(fill, 900, env=search)
     (home / "complete").touch()
-    return home
 
 
 def disposable() -> Path:
