@@ -42,6 +42,7 @@ PACKAGES: dict[str, str] = {
 #: What each chapter imports, itself or through the helpers (a test compares).
 NEEDS: dict[str, tuple[str, ...]] = {
     "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
+    "02": ("torch", "numpy", "matplotlib", "seaborn", "celluloid", "ipywidgets", "PIL"),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
