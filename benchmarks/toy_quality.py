@@ -47,6 +47,7 @@ from helpers.sample import (
     edm_heun,
     langevin,
     multistep,
+    reverse_heun,
     sample,
     step,
 )
@@ -64,7 +65,7 @@ class Recipe:
     data_std: float | None = 1.6  # None: inputs as they are
     gain: float = 4.0
     lr: float = 1e-2
-    n_steps: int = 1000
+    n_steps: int = 1500
     batch: int = 512
     stratified: bool = True
     steady: bool = False  # the learning rate stays, and no average is taken
@@ -171,6 +172,10 @@ def run_heun(n: int) -> Sampler:
     return lambda den, g: sample(edm_heun(den, den.path), start(den, g), _times(den, n))
 
 
+def run_flow(n: int) -> Sampler:
+    return lambda den, g: sample(reverse_heun(den, den.path), start(den, g), _times(den, n))
+
+
 def _times(den: Denoiser, n: int) -> Tensor:
     if isinstance(den.path.schedule, VE):
         return noise_grid(den.path.schedule, n, den.path.schedule.sigma_max, 0.05)
@@ -199,10 +204,10 @@ ROWS: list[tuple[str, Recipe, int, Sampler]] = [
     ("DDPM, ancestral", DDPM, 50, run_ddpm(50)),
     ("DDPM, ancestral", DDPM, 20, run_ddpm(20)),
     ("DDPM, multistep SDE", DDPM, 20, run_multistep(20, 1.0)),
-    ("DDIM", DDPM, 200, run_ddim(200)),
     ("DDIM", DDPM, 100, run_ddim(100)),
     ("DDIM", DDPM, 50, run_ddim(50)),
     ("DDIM", DDPM, 20, run_ddim(20)),
+    ("probability flow, Heun", DDPM, 49, run_flow(25)),
     ("DDIM, multistep", DDPM, 20, run_multistep(20, 0.0)),
     ("DDIM", DDPM, 10, run_ddim(10)),
     ("DDIM, multistep", DDPM, 10, run_multistep(10, 0.0)),
@@ -310,7 +315,7 @@ def ablation(judge: Judge, seeds: range) -> None:
     cases += [
         ("edm, 4 time features", replace(plain, n_features=4)),
         ("edm, first layer × 4", replace(plain, first_layer=4.0)),
-        ("edm, 4 × as long", replace(plain, n_steps=4000)),
+        ("edm, 4 × as long", replace(plain, n_steps=6000)),
         ("edm gain 2", replace(base, gain=2.0)),
         ("edm gain 8", replace(base, gain=8.0)),
         ("edm gain 16", replace(base, gain=16.0)),

@@ -205,21 +205,22 @@ def test_multistep_forgets_when_a_new_run_starts():
     assert torch.equal(a, b)
 
 
-def test_edm_heun_first_slope_is_ddim_and_churn_raises_the_noise():
-    ve, x, z = VE(0.002, 80.0), draw(32, 2), draw(32, 2, seed=5)
-    den = mixture().denoiser(Path(ve))
-    # Karras et al., algorithm 2, written with σ alone.
+@pytest.mark.parametrize("schedule", [VE(0.002, 80.0), Cosine(), VP()], ids=str)
+def test_edm_heun_with_churn_is_karras_et_al_algorithm_2(schedule):
+    x, z, path = draw(32, 2), draw(32, 2, seed=5), Path(schedule)
+    den = mixture().denoiser(path)
     t, s = torch.tensor(0.6, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
-    sig_t, sig_s = ve.sigma(t), ve.sigma(s)
-    up = sig_t * 1.3
-    hat = x + (up**2 - sig_t**2).sqrt() * z
-    time_up = torch.log(up / 0.002) / torch.log(torch.tensor(40_000.0, dtype=torch.float64))
-    d = (hat - den(hat, time_up).x0) / up
-    guess = hat + (sig_s - up) * d
-    d2 = (guess - den(guess, s).x0) / sig_s
-    truth = hat + (sig_s - up) * 0.5 * (d + d2)
-    path = Path(ve, Known(z))
-    torch.testing.assert_close(edm_heun(den, path, churn=0.3)(x, t, s), truth)
+    # Their sigma is our σ/α, their x our x/α, their denoiser takes and gives those.
+    (a_t, s_t), (a_s, s_s) = path.at(t), path.at(s)
+    low, high = s_s / a_s, 1.3 * s_t / a_t
+    up = schedule.time_of(high)
+    hat = x / a_t + (high**2 - (s_t / a_t) ** 2).sqrt() * z
+    d = (hat - den(path.at(up)[0] * hat, up).x0) / high
+    guess = hat + (low - high) * d
+    d2 = (guess - den(a_s * guess, s).x0) / low
+    truth = a_s * (hat + (low - high) * 0.5 * (d + d2))
+    loud = Path(schedule, Known(z))
+    torch.testing.assert_close(edm_heun(den, loud, churn=0.3)(x, t, s), truth)
 
 
 def test_fields_are_separate_samplers():
