@@ -37,6 +37,7 @@ PACKAGES: dict[str, str] = {
     "tqdm": "tqdm>=4.65",
     "ipywidgets": "ipywidgets>=7.7",
     "PIL": "pillow>=10",
+    "ot": "POT>=0.9.3",
 }
 
 #: What each chapter imports, itself or through the helpers (a test compares).

@@ -81,8 +81,9 @@ def train(
     The learning rate ramps up to `lr` over the first `warmup` of the run and falls to zero along
     a cosine (fall=False: it stays); gradients are clipped to norm `clip`; `decay` is that of the
     average. All noise of the loss should come from the generator it is handed, which `seed`
-    starts: then a run is repeated exactly. With `checkpoint`, a file, the run is saved every `save_every` updates, and
-    a later call with the same arguments goes on from there to the same end, bit for bit.
+    starts: then a run is repeated exactly. With `checkpoint`, a file, the run is saved every
+    `save_every` updates, and a later call with the same arguments goes on from there to the same
+    end, bit for bit.
     A progress bar is shown unless COURSE_STATIC=1 (stored outputs stay clean).
 
     Raises ValueError for n_steps < 1 and for a checkpoint of another run, and FloatingPointError

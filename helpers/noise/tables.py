@@ -58,7 +58,7 @@ class BetaTable(Schedule):
 
     def _spent(self, t: Tensor) -> Tensor:  # −log ᾱ
         cell = self._cell(t)
-        return self._ends.to(t)[cell] + (t - cell / self.n_steps) * self._rates.to(t)[cell]
+        return self._ends.to(t)[cell] + (t - cell.to(t) / self.n_steps) * self._rates.to(t)[cell]
 
     def alpha(self, t: Tensor) -> Tensor:
         return torch.exp(-0.5 * self._spent(t))
