@@ -70,7 +70,8 @@ browser: .venv/.all
 	  echo "No Chromium on this machine: fetching one ..."; $(BIN)/playwright install chromium
 
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
-	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests
+	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises tests/notebooks
+	@$(PYTEST) -n 2 --dist loadfile tests/surfaces
 	@$(MAKE) --no-print-directory nbval
 
 gpu: .venv/.all  ## the tests and timings that need a CUDA device

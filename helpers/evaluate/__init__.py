@@ -7,7 +7,6 @@ from helpers.evaluate.distances import (
     energy_distance,
     floor,
     sliced_w2,
-    w2,
 )
 from helpers.evaluate.divergence import kl_divergence
 from helpers.evaluate.estimates import (
@@ -41,5 +40,4 @@ __all__ = [
     "std_of",
     "total_variation",
     "variance_of",
-    "w2",
 ]

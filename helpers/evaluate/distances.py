@@ -43,7 +43,7 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     Raises ValueError for shapes that do not match and for values that are not finite.
     Source: Székely and Rizzo, J. Stat. Plan. Inference 143, 1249 (2013).
     """
-    _need_clouds(x, y)
+    need_clouds(x, y)
     between = _mean_distance(x, y)
     return max(0.0, 2 * between - _mean_distance(x, x) - _mean_distance(y, y))
 
@@ -56,7 +56,7 @@ def sliced_w2(x: Tensor, y: Tensor, n_directions: int = 64) -> float:
     Raises ValueError for shapes that do not match, values not finite, and n_directions < 1.
     Source: Bonneel et al., J. Math. Imaging Vis. 51, 22 (2015).
     """
-    _need_clouds(x, y)
+    need_clouds(x, y)
     if n_directions < 1:
         raise ValueError(f"n_directions = {n_directions}: need at least one")
     if x.shape[1] == 2:
@@ -71,20 +71,6 @@ def sliced_w2(x: Tensor, y: Tensor, n_directions: int = 64) -> float:
         where = (torch.arange(n) + 0.5) / n
         a, b = (p[(where * len(p)).long()] for p in (a, b))
     return float((a - b).double().square().mean().sqrt())
-
-
-def w2(x: Tensor, y: Tensor) -> float:
-    """The exact W₂ distance of two clouds, by optimal transport: the root of the mean square
-    length of the cheapest one-to-one move. The unit is a length; about 2000 points a second.
-
-    Raises ValueError for shapes that do not match and for values that are not finite.
-    Source: Flamary et al., POT, JMLR 22, 78 (2021).
-    """
-    import ot  # it takes a second to load, and only this function needs it
-
-    _need_clouds(x, y)
-    cost = torch.cdist(x.double(), y.double()).square().cpu().numpy()
-    return math.sqrt(max(0.0, float(ot.emd2([], [], cost, numItermax=2_000_000))))
 
 
 class Floor(NamedTuple):
@@ -136,7 +122,7 @@ def _mean_distance(x: Tensor, y: Tensor, block: int = 128) -> float:
     return total / (len(x) * len(y))
 
 
-def _need_clouds(x: Tensor, y: Tensor) -> None:
+def need_clouds(x: Tensor, y: Tensor) -> None:
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
             f"clouds of shape {tuple(x.shape)} and {tuple(y.shape)}: need (n, D) and (m, D)"

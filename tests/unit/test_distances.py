@@ -7,7 +7,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import energy_distance as scipy_energy
 
-from helpers.evaluate import contain, energy_distance, floor, kl_divergence, sliced_w2, w2
+from helpers.evaluate import contain, energy_distance, floor, kl_divergence, sliced_w2
+from helpers.evaluate.transport import w2
 from helpers.noise import Gaussian, cross
 
 
