@@ -37,11 +37,13 @@ PACKAGES: dict[str, str] = {
     "tqdm": "tqdm>=4.65",
     "ipywidgets": "ipywidgets>=7.7",
     "PIL": "pillow>=10",
+    "ot": "POT>=0.9.3",
 }
 
 #: What each chapter imports, itself or through the helpers (a test compares).
 NEEDS: dict[str, tuple[str, ...]] = {
     "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
+    "03": ("torch", "numpy", "matplotlib", "celluloid", "tqdm", "ipywidgets", "PIL", "ot"),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
