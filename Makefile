@@ -60,7 +60,7 @@ lint: .venv/.all
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check helpers solutions tests benchmarks book && $(BIN)/mypy
 
 unit: .venv/.all  ## the fast tests: package and exercises
-	@$(PYTEST) -q -n 2 tests/unit tests/exercises
+	@$(PYTEST) -q -n 2 -m "not gpu" tests/unit tests/exercises
 
 nbval: .venv/.all
 	@$(PYTEST) -q -p no:cacheprovider -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
@@ -70,7 +70,7 @@ browser: .venv/.all
 	  echo "No Chromium on this machine: fetching one ..."; $(BIN)/playwright install chromium
 
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
-	@$(PYTEST) -n 2 --dist loadgroup tests
+	@$(PYTEST) -n 2 --dist loadgroup -m "not gpu" tests
 	@$(MAKE) --no-print-directory nbval
 
 gpu: .venv/.all  ## the tests and timings that need a CUDA device

@@ -23,7 +23,11 @@ VENDOR = ROOT / "book" / "_static" / "vendor"
 #: package -> (folder inside it, folder in vendor/, files): the renderer of formulas with its
 #: fonts, the TeX packages it loads when a page uses them (mhchem's \ce for one) and, for readers
 #: who listen, speech in English; then three text fonts, whose rules stand in fonts.css.
-FONT = ("files/*-latin-wght-*.woff2", "files/*-latin-ext-wght-*.woff2", "files/*-greek-wght-*.woff2")
+FONT = (
+    "files/*-latin-wght-*.woff2",
+    "files/*-latin-ext-wght-*.woff2",
+    "files/*-greek-wght-*.woff2",
+)
 WANTED = {
     "mathjax": (
         "es5",

@@ -160,13 +160,14 @@ def _live(
     """Display ipywidgets that draw anew after each move."""
     import ipywidgets as widgets  # here: pages and tests without a kernel do without it
 
+    longest = max(len(label) for label in shown.values())
     sliders = {
         name: widgets.SelectionSlider(
             options=[(value_text(value), place) for place, value in enumerate(values[name])],
             value=begin,
             description=shown[name],
             continuous_update=False,
-            style={"description_width": "initial"},
+            style={"description_width": f"{longest + 1}ch"},  # the tracks begin in one line
             layout={"width": "auto", "max_width": "600px"},
         )
         for name, begin in zip(values, first, strict=True)

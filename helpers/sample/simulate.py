@@ -62,7 +62,8 @@ def simulate(
         raise ValueError("generator and step were both given: a step draws its own noise")
 
     clock = t0 + h * torch.arange(n_steps + 1, dtype=torch.float64)
-    times = clock.to(x0.device, x0.dtype)
+    times = clock.to(x0.dtype).to(x0.device)
+    kept_times = times[kept]  # a copy: functions may write into the times they are handed
     states = _storage((len(kept), *x0.shape), x0)
     # Two spare states take turns for the steps that are not kept.
     spare = torch.empty(2, *x0.shape, dtype=x0.dtype, device=x0.device)
@@ -80,13 +81,13 @@ def simulate(
         advance(x, times[i], out)
         x = out
     if not bool(torch.isfinite(x).all()):
-        finite = torch.isfinite(states).flatten(1).all(1)
+        finite = torch.isfinite(states).reshape(len(kept), -1).all(1)
         where = kept[int((~finite).nonzero()[0])]
         raise ValueError(
             f"blew up: not finite at step {where} (the first kept state that is not). "
             f"Is h = {h:g} too long? For a drift −θx it must stay below 2/θ"
         )
-    return Trajectory(times[kept], states)
+    return Trajectory(kept_times, states)
 
 
 def _storage(shape: tuple[int, ...], like: Tensor) -> Tensor:

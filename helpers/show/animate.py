@@ -1,10 +1,11 @@
 """An animation with a play button and a slider, the same in a notebook and on a page."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
-from celluloid import Camera
 from IPython.display import display
 from matplotlib.animation import AbstractMovieWriter, Animation
 from matplotlib.figure import Figure
@@ -14,6 +15,9 @@ from helpers.show.figure import require_alt
 from helpers.show.frames import compress, require_few
 from helpers.show.raster import page_size, pixels
 from helpers.show.scrubber import Control, scrubber_html
+
+if TYPE_CHECKING:  # celluloid is not asked for before setup() could install it
+    from celluloid import Camera
 
 LESS = "take fewer snapshots, or plot less in each"
 
@@ -39,6 +43,8 @@ class FrameCollector(AbstractMovieWriter):
 
 def film(movie: Camera | Animation) -> tuple[Figure, list[Image.Image]]:
     """The figure of `movie` and a picture of each of its frames."""
+    from celluloid import Camera
+
     if isinstance(movie, Camera):
         # celluloid keeps its figure and its snapshots to itself until it makes the animation.
         if not movie._photos:

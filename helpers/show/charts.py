@@ -69,7 +69,6 @@ def draw_histogram(ax: Axes, states: np.ndarray, edges: np.ndarray, color: str) 
             0.96,
             f"{100 * outside:.0f} %\noutside",
             color=COLORS["exact"],
-            fontsize=13,
             ha="center",
             va="top",
             transform=ax.transAxes,
@@ -112,6 +111,8 @@ def trajectories_with_histogram(
         side.plot(numbers(density(grid)), grid, "-", color=COLORS["exact"], lw=2.2)
     side.set_xlim(0, highest)
     side.locator_params(axis="x", nbins=2)
+    for axis in "xy":
+        fan.locator_params(axis=axis, steps=[1, 2, 5, 10])  # 2, 4, 6 and not 2.5, 5.0, 7.5
     side.grid(axis="y", visible=False)
     side.set_xlabel(density_label)
     side.tick_params(axis="y", length=0)
@@ -157,7 +158,7 @@ def fan_panels(
         small = columns > 2
         ax.set_title(
             title.replace(", ", "\n") if small else title,
-            fontsize=13 if small else 14,
+            fontsize=14,
             fontweight="normal" if small else "bold",
             pad=5,
         )

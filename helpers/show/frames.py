@@ -55,11 +55,11 @@ def scaled(picture: Image.Image, scale: float) -> Image.Image:
     return picture.resize(size, Image.Resampling.HAMMING)
 
 
-def common_palette(pictures: Sequence[Image.Image], rung: Rung) -> Image.Image:
-    """The `rung.colours` colours that serve all `pictures` best, as Pillow wants them."""
-    rows = np.concatenate([np.asarray(scaled(p, rung.scale)).reshape(-1, 3) for p in pictures])
-    some = Image.fromarray(rows[None, :: 1 + len(rows) // 50_000])
-    palette = some.quantize(rung.colours, Image.Quantize.MEDIANCUT, kmeans=4)
+def common_palette(pictures: Sequence[Image.Image], colours: int) -> Image.Image:
+    """The `colours` that serve all `pictures` best, as Pillow wants them."""
+    step = 1 + len(pictures) * pictures[0].width * pictures[0].height // 60_000
+    rows = np.concatenate([np.asarray(picture).reshape(-1, 3)[::step] for picture in pictures])
+    palette = Image.fromarray(rows[None]).quantize(colours, Image.Quantize.MEDIANCUT, kmeans=4)
     shades = np.array(palette.getpalette()).reshape(-1, 3)
     # The mean of nearly white pixels is not white; the paper is.
     shades[shades.min(axis=1) > 244] = 255
@@ -97,18 +97,20 @@ def compress(pictures: Sequence[Image.Image], what_to_do: str) -> list[bytes]:
 
     Raises ValueError with the size reached and `what_to_do` when even the smallest does not fit.
     """
-    probes = pictures[:: max(1, len(pictures) // 6)]
+    few = pictures[:: max(1, len(pictures) // 6)]
+    palettes = {n: common_palette(pictures, n) for n in {rung.colours for rung in LADDER} if n}
     contents: list[bytes] = []
     for rung in LADDER:
-        palette = common_palette(probes, rung) if rung.colours else None
-        # A few frames tell how large all will be; what they promise is then checked on all.
-        tried, errors = zip(*(webp(picture, rung, palette) for picture in probes), strict=True)
-        fits = text_size(tried) * len(pictures) <= 1.05 * AIM * len(probes)
-        if rung != LADDER[-1] and not (fits and max(errors) <= PALETTE_ERROR):
-            continue
-        contents = [webp(picture, rung, palette)[0] for picture in pictures]
-        if text_size(contents) <= AIM:
+        # A few frames tell whether it is worth trying all.
+        for some in (few, pictures):
+            tried = [webp(picture, rung, palettes.get(rung.colours)) for picture in some]
+            contents = [content for content, _ in tried]
+            fits = text_size(contents) * len(pictures) <= AIM * len(some)
+            if not fits or max(error for _, error in tried) > PALETTE_ERROR:
+                break
+        else:
             return contents
+    contents = [webp(picture, LADDER[-1], None)[0] for picture in pictures]
     if text_size(contents) <= BUDGET:
         return contents
     raise ValueError(

@@ -7,7 +7,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, sync_playwright
+from pages import Scheme
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Response,
+    Route,
+    sync_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -34,12 +44,17 @@ class Visit:
     def watch(self) -> None:
         """Let loopback and files pass, refuse and note the rest; note every error."""
         self.context.route("**/*", self._pass)
-        self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "response",
-            lambda r: r.status >= 400 and self.errors.append(f"{r.status} for {r.url}"),
-        )
+        self.page.on("response", self._receive)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _receive(self, response: Response) -> None:
+        if response.status >= 400:
+            self.errors.append(f"{response.status} for {response.url}")
 
     def _pass(self, route: Route) -> None:
         address = urlsplit(route.request.url)
@@ -79,7 +94,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
     """`visit(width=1280, scheme="light", **options)`: a fresh, watched window of that kind."""
     opened: list[BrowserContext] = []
 
-    def start(width: int = 1280, scheme: str = "light", height: int = 900, **options) -> Visit:
+    def start(width: int = 1280, scheme: Scheme = "light", height: int = 900, **options) -> Visit:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, **options
         )

@@ -195,11 +195,14 @@ def test_autocorrelation_of_eulers_chain():
 
 
 def test_autocorrelation_errors_are_the_scatter_between_groups_of_walkers():
-    groups = stationary_walkers(n_walkers=8_000, n_times=100).split(40, dim=1)
+    groups = stationary_walkers(n_walkers=8_000, n_times=200).split(40, dim=1)
     value, error = zip(*(autocorrelation(group, [10]) for group in groups), strict=True)
     scatter, told = torch.cat(value).std(), torch.cat(error).mean()
     # 200 groups: their scatter is known to 5 %, five errors are a quarter.
     assert abs(float(told / scatter) - 1) < 0.25
+    # The time where ρ crosses 1/e inherits its error from ρ there.
+    times = torch.tensor([autocorrelation_time(group, 0.1) for group in groups], dtype=F64)
+    assert abs(float(times[:, 1].mean() / times[:, 0].std()) - 1) < 0.25
 
 
 def test_autocorrelation_time_is_one_over_theta():

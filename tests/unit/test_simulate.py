@@ -200,6 +200,7 @@ def test_keep_modes_are_the_same_run():
 def test_a_step_that_works_in_place_harms_nothing(keep):
     def in_place(drift, x, t, h):
         x += h * drift(x, t)
+        t += h
         return x
 
     buffer = torch.empty(5, dtype=F64)
@@ -213,6 +214,7 @@ def test_a_step_that_works_in_place_harms_nothing(keep):
     for step in (in_place, through_one_buffer):
         got = simulate(OU.sde().drift, x0, 0.1, 10, step=step, keep=keep)
         torch.testing.assert_close(got.states, expected.states)
+        assert torch.equal(got.times, expected.times)
     assert torch.equal(x0, before)
     torch.testing.assert_close(expected.last, x0 * (1 - 0.1 * OU.theta) ** 10)
 
@@ -378,6 +380,8 @@ def test_blow_up_is_told_with_the_step():
         simulate(OU.sde(), x0, h, 400, generator=seeded(17), keep="all")
     with pytest.raises(ValueError, match="not finite at step 250 "):
         simulate(OU.sde(), x0, h, 400, generator=seeded(17), keep=50)
+    with pytest.raises(ValueError, match="not finite at step 400 "):
+        simulate(OU.sde(), torch.tensor(1.0), h, 400, generator=seeded(17))
 
 
 # ---- cost

@@ -1,7 +1,7 @@
 """An environment like Google Colab's: its Python packages, its stub, an empty folder to work in.
 
 Colab itself runs Python 3.12 or 3.13. Here it is the Python that runs the tests (3.11 where the
-machine keeps a torch file for that one only); the packages that a notebook meets have Colab's versions.
+machine keeps a torch file for that one only); the packages a notebook meets have Colab's versions.
 """
 
 import hashlib
