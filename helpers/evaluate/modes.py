@@ -1,5 +1,6 @@
 """For data made of separate modes: how many points in each, how wide, and how many in none."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ class Modes(NamedTuple):
     """What a cloud looks like beside K known modes.
 
     weights: share of points nearest to each centre, shape (K,), straying points included.
-    width:   standard deviation of a coordinate within the modes, in units of x.
+    width:   standard deviation of a coordinate within the modes, in units of x; nan for no modes.
     stray:   share of points further than `beyond` standard deviations from every centre.
     """
 
@@ -24,7 +25,7 @@ def count_modes(x: Tensor, centres: Tensor, std: float, beyond: float = 4.0) -> 
 
     The width is taken about each mode's own mean, over the points that do not stray; cutting at
     4 std costs a true normal less than 0.2 % of it. A true draw in the plane has 0.03 % beyond.
-    Raises ValueError when shapes do not match, std is not positive, or all points stray.
+    Raises ValueError when shapes do not match or std is not positive.
     """
     if x.ndim != 2 or centres.ndim != 2 or x.shape[1] != centres.shape[1] or not std > 0:
         raise ValueError(
@@ -34,15 +35,14 @@ def count_modes(x: Tensor, centres: Tensor, std: float, beyond: float = 4.0) -> 
     distance, nearest = torch.cdist(x.double(), centres.to(x).double()).min(-1)
     weights = torch.bincount(nearest, minlength=len(centres)).double() / len(x)
     inside = distance <= beyond * std
-    if not bool(inside.any()):
-        raise ValueError(f"no point lies within {beyond} std of a centre: there are no modes")
     x, nearest = x.double()[inside], nearest[inside]
     square, freedom = 0.0, 0
     for k in nearest.unique():
         mode = x[nearest == k]
         square += float((mode - mode.mean(0)).square().sum())
         freedom += (len(mode) - 1) * x.shape[1]
-    return Modes(weights, (square / max(1, freedom)) ** 0.5, 1 - float(inside.double().mean()))
+    width = (square / freedom) ** 0.5 if freedom else math.nan
+    return Modes(weights, width, 1 - float(inside.double().mean()))
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:

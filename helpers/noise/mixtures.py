@@ -41,6 +41,12 @@ class GaussianMixture:
         if not bool((self.std > 0).all()):
             raise ValueError(f"std = {std}: the width of a mode must be positive")
         self.weights = weights.to(means) / weights.sum().to(means)
+        # What the score needs at every call.
+        self._even = bool((self.std == self.std[0]).all())  # equal widths need fewer terms
+        self._precision = self.std**-2
+        self._pull = means * self._precision[:, None]
+        self._offset = self.weights.log() - 0.5 * (self._pull * means).sum(-1)
+        self._offset = self._offset + 0.5 * means.shape[1] * self._precision.log()
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n independent points, shape (n, D)."""
@@ -60,17 +66,32 @@ class GaussianMixture:
         """log p(x) for x (..., D), shape (...); finite however far away x lies."""
         return self._log_joint(x).logsumexp(-1)
 
+    def _shares(self, x: Tensor) -> Tensor:
+        """p(mode | x) for points (N, D), with the modes first, shape (K, N).
+
+        log w_k N(x; μ_k, s_k²) multiplied out, without what all modes share. With the modes
+        first, the softmax runs along the long axis: ten times as fast as along the short one.
+        """
+        precision = self._precision.to(x)
+        logits = torch.addmm(self._offset.to(x)[:, None], self._pull.to(x), x.T)
+        if not self._even:
+            logits = logits - 0.5 * precision[:, None] * x.square().sum(-1)
+        return logits.softmax(0)
+
     def responsibilities(self, x: Tensor) -> Tensor:
         """p(mode | x) for x (..., D), shape (..., K); the rows sum to 1."""
-        return self._log_joint(x).softmax(-1)
+        return self._shares(x.reshape(-1, x.shape[-1])).T.reshape(*x.shape[:-1], -1)
 
     def score(self, x: Tensor) -> Tensor:
         """∇ log p(x) = Σ_k p(k | x) (μ_k − x)/s_k², shaped like x (..., D).
 
         Stable far away: the responsibilities are a softmax of log densities.
         """
-        pull = self.responsibilities(x) / self.std.to(x) ** 2
-        return pull @ self.means.to(x) - pull.sum(-1, keepdim=True) * x
+        flat = x.reshape(-1, x.shape[-1])
+        r = self._shares(flat)
+        precision = self._precision.to(x)
+        stiffness = precision[0] if self._even else (precision @ r)[:, None]
+        return (r.T @ self._pull.to(x) - stiffness * flat).reshape(x.shape)
 
     def smoothed(self, path: Path, t: Tensor | float) -> "GaussianMixture":
         """The law of x_t on a path in flat space: means α μ_k, widths √(α² s_k² + σ²)."""
