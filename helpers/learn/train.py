@@ -23,14 +23,18 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def warmup_cosine(i: int, n_steps: int, warmup: float = 0.05) -> float:
+def warmup_cosine(i: int, n_steps: int, warmup: float = 0.05, fall: bool = True) -> float:
     """The share of the peak learning rate at update i: a ramp, then half a cosine to zero.
+
+    With fall=False it stays at the peak after the ramp.
 
     Source: Loshchilov and Hutter (2017); Goyal et al. (2017) for the ramp.
     """
     ramp = max(1, round(warmup * n_steps))
     if i < ramp:
         return (i + 1) / ramp
+    if not fall:
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * (i - ramp) / max(1, n_steps - ramp)))
 
 
@@ -67,6 +71,7 @@ def train(
     warmup: float = 0.05,
     clip: float = 1.0,
     decay: float = 0.99,
+    fall: bool = True,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     save_every: int = 200,
@@ -74,9 +79,9 @@ def train(
     """Fit `model` by n_steps of Adam on loss(generator), and return its averaged copy.
 
     The learning rate ramps up to `lr` over the first `warmup` of the run and falls to zero along
-    a cosine; gradients are clipped to norm `clip`; `decay` is that of the average. All noise of
-    the loss should come from the generator it is handed, which `seed` starts: then a run is
-    repeated exactly. With `checkpoint`, a file, the run is saved every `save_every` updates, and
+    a cosine (fall=False: it stays); gradients are clipped to norm `clip`; `decay` is that of the
+    average. All noise of the loss should come from the generator it is handed, which `seed`
+    starts: then a run is repeated exactly. With `checkpoint`, a file, the run is saved every `save_every` updates, and
     a later call with the same arguments goes on from there to the same end, bit for bit.
     A progress bar is shown unless COURSE_STATIC=1 (stored outputs stay clean).
 
@@ -87,9 +92,9 @@ def train(
         raise ValueError(f"n_steps = {n_steps}: need at least one update")
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=lr, foreach=True)
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda i: warmup_cosine(i, n_steps, warmup)
+        optimiser, lambda i: warmup_cosine(i, n_steps, warmup, fall)
     )
     ema = EMA(model, decay)
     losses = torch.full((n_steps,), float("nan"))
@@ -100,7 +105,7 @@ def train(
         "schedule": schedule,
     }
     run = {"n_steps": n_steps, "lr": lr, "warmup": warmup, "clip": clip, "decay": decay}
-    run["seed"] = seed
+    run |= {"fall": fall, "seed": seed}
     done, spent = 0, 0.0
     if checkpoint is not None and Path(checkpoint).exists():
         state = torch.load(checkpoint, weights_only=True, map_location=device)

@@ -110,6 +110,7 @@ def test_learning_rate_ramps_up_and_falls_to_zero():
     assert shares[55] == pytest.approx(0.5) and shares[100] == pytest.approx(0, abs=1e-12)
     assert all(a >= b for a, b in zip(shares[9:], shares[10:], strict=False))
     assert warmup_cosine(0, 1, 0.0) == 1
+    assert [warmup_cosine(i, 100, 0.1, fall=False) for i in (4, 10, 99)] == [0.5, 1, 1]
 
 
 def test_average_of_steady_weights_is_known():
