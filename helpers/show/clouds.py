@@ -86,9 +86,9 @@ def cloud_panels(
     if not clouds or len(clouds) % columns:
         raise ValueError(f"{len(clouds)} panels do not fill {columns} columns")
     rows = len(clouds) // columns
-    side = 5.4 / columns
+    side = (5.0 if columns > 1 else 5.2) / columns
     figure, axes = new_figure(
-        rows, columns, height=0.75 + (side + 0.38) * rows, sharex=True, sharey=True, squeeze=False
+        rows, columns, height=0.55 + (side + 0.33) * rows, sharex=True, sharey=True, squeeze=False
     )
     for i, (ax, (title, cloud)) in enumerate(zip(axes.flat, clouds.items(), strict=True)):
         draw_cloud(ax, points_of(cloud)[:most], colors[i % len(colors)], limit)
@@ -117,9 +117,9 @@ def field_panels(
     if not fields or len(fields) % columns:
         raise ValueError(f"{len(fields)} panels do not fill {columns} columns")
     rows = len(fields) // columns
-    side = 5.4 / columns
+    side = 5.0 / columns
     figure, axes = new_figure(
-        rows, columns, height=0.75 + (side + 0.4) * rows, sharex=True, sharey=True, squeeze=False
+        rows, columns, height=0.55 + (side + 0.33) * rows, sharex=True, sharey=True, squeeze=False
     )
     titles = list(fields)
     for r in range(rows):
@@ -155,6 +155,7 @@ def quality_curves(
     curves: Mapping[str, tuple[Any, Any]],
     floor: tuple[float, float] = (0.5, 2.0),
     *,
+    guides: Mapping[str, tuple[Any, Any]] | None = None,
     x_label: str = "network calls",
     y_label: str = "energy distance / floor",
     height: float = 4.6,
@@ -162,7 +163,7 @@ def quality_curves(
     """Ratios to the floor against costs on logarithmic axes: name → (costs, ratios).
 
     The band `floor` is where true draws lie. At most six curves, each with its own colour, marker
-    and dash. Raises ValueError for none or more than six.
+    and dash; `guides` are two more at most, thin and grey. Raises ValueError for other counts.
     """
     dress = tuple(
         zip(
@@ -174,9 +175,14 @@ def quality_curves(
     )
     if not 1 <= len(curves) <= len(dress):
         raise ValueError(f"{len(curves)} curves, need 1 to {len(dress)}")
+    guides = dict(guides or {})
+    if len(guides) > 2:
+        raise ValueError(f"{len(guides)} guides, need 2 at most")
     figure, ax = new_figure(height=height)
     ax.axhspan(*floor, color=COLORS["grid"], alpha=0.7, lw=0, label="two true draws")
     ax.axhline(1.0, color=COLORS["muted"], lw=1.2)
+    for (name, (costs, ratios)), dash in zip(guides.items(), (":", "--"), strict=False):
+        ax.plot(numbers(costs), numbers(ratios), dash, color=COLORS["muted"], lw=1.6, label=name)
     for (name, (costs, ratios)), (marker, role, dash) in zip(curves.items(), dress, strict=False):
         ax.plot(
             numbers(costs), numbers(ratios), dash, marker=marker, color=COLORS[role], label=name

@@ -89,3 +89,12 @@ def test_quality_curves_have_a_floor_and_an_own_dress_each():
 def test_more_curves_than_the_eye_can_tell_apart_are_refused(count):
     with pytest.raises(ValueError, match=f"{count} curves, need 1 to 6"):
         quality_curves({str(i): ([1], [1]) for i in range(count)})
+
+
+def test_guides_are_grey_and_few():
+    line = ([5, 10], [3.0, 2.0])
+    (ax,) = quality_curves({"A": line}, guides={"exact": line}).axes
+    drawn = {line.get_label(): line for line in ax.lines}
+    assert drawn["exact"].get_linewidth() < drawn["A"].get_linewidth()
+    with pytest.raises(ValueError, match="3 guides, need 2 at most"):
+        quality_curves({"A": line}, guides=dict.fromkeys("abc", line))
