@@ -38,6 +38,11 @@ PACKAGES: dict[str, str] = {
     "ipywidgets": "ipywidgets>=7.7",
     "PIL": "pillow>=10",
     "ot": "POT>=0.9.3",
+    "ase": "ase>=3.22",
+    "pymatgen": "pymatgen>=2024.8.9",
+    "spglib": "spglib>=2.3",
+    "pooch": "pooch>=1.7",
+    "torchdiffeq": "torchdiffeq>=0.2.3",
 }
 
 #: What each chapter imports, itself or through the helpers (a test compares).
