@@ -18,7 +18,7 @@ def reduce_cell(cell: Tensor) -> tuple[Tensor, Tensor]:
 
     Lenstra–Lenstra–Lovász reduction of all cells at once. Raises ValueError for what is no cell.
     """
-    start = check_cell(cell.detach()).double()
+    start = check_cell(cell).detach().double()
     eye = torch.eye(3, dtype=torch.float64, device=cell.device)
     integers = eye.expand(start.shape).clone()  # whole numbers, exact up to 2⁵³
     for _ in range(STEPS):
@@ -39,7 +39,7 @@ def reduce_cell(cell: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"the cell was not reduced in {STEPS} steps: its vectors are too unequal")
     sign = torch.linalg.det(integers).round()
     integers[..., 2, :] *= sign[..., None]  # keeps the cell right-handed
-    return integers.to(cell.dtype) @ cell, integers.to(torch.int64)
+    return (integers @ cell.double()).to(cell.dtype), integers.to(torch.int64)
 
 
 def gram_schmidt(rows: Tensor) -> tuple[Tensor, Tensor]:
