@@ -50,6 +50,19 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
     "02": ("torch", "numpy", "matplotlib", "seaborn", "celluloid", "ipywidgets", "PIL"),
     "03": ("torch", "numpy", "matplotlib", "celluloid", "tqdm", "ipywidgets", "PIL", "ot"),
+    "04": (
+        "torch",
+        "numpy",
+        "matplotlib",
+        "celluloid",
+        "tqdm",
+        "ipywidgets",
+        "PIL",
+        "ase",
+        "pymatgen",
+        "spglib",
+        "pooch",
+    ),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
