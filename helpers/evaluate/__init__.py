@@ -1,6 +1,7 @@
 """What was measured, and how sure that is: estimates with errors, distances with a floor."""
 
 from helpers.evaluate.baselines import nearest_prototype, random_structures
+from helpers.evaluate.crystals import Quality, copies, displacement, quality, random_positions
 from helpers.evaluate.distances import (
     Contained,
     Floor,
@@ -39,11 +40,14 @@ __all__ = [
     "Floor",
     "Match",
     "Modes",
+    "Quality",
     "Tolerances",
     "autocorrelation",
     "autocorrelation_time",
     "contain",
+    "copies",
     "count_modes",
+    "displacement",
     "energy_distance",
     "excess_kurtosis_of",
     "fit_power_law",
@@ -53,6 +57,8 @@ __all__ = [
     "match_rate",
     "mean_of",
     "nearest_prototype",
+    "quality",
+    "random_positions",
     "random_structures",
     "sliced_w2",
     "std_of",
