@@ -29,6 +29,7 @@ from helpers.matter.images import (
     pair_distances,
     self_distance,
 )
+from helpers.matter.lattices import radius_length, vector_to_cell
 from helpers.matter.order import RDF, Shell, coordination, density, number_density, rdf, shells
 from helpers.matter.perov5 import Perov5, load_perov5, parse_perov5
 from helpers.matter.perovskites import (
@@ -73,6 +74,7 @@ __all__ = [
     "pair_distances",
     "parse_perov5",
     "prototypes",
+    "radius_length",
     "rdf",
     "read_cif",
     "read_extxyz",
@@ -86,6 +88,7 @@ __all__ = [
     "to_pymatgen",
     "unpack",
     "variants",
+    "vector_to_cell",
     "volume",
     "wrap",
     "write_cif",
