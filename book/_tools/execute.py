@@ -31,6 +31,8 @@ ENVIRONMENT = {
     "TQDM_DISABLE": "1",  # a progress bar's speed differs from run to run
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+#: What may say where data files lie; all other wishes of the caller's stay outside.
+DATA = ("COURSE_DATA", "COURSE_CACHE")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 OWN_LINE = re.compile(r"(?:Cell )?In\s?\[\d+\], (?:line (\d+)|in <cell line: (\d+)>)")
 
@@ -128,7 +130,7 @@ async def _run(
 ) -> Measured:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         Path(folder, "work").mkdir()
-        env = {name: v for name, v in os.environ.items() if not name.startswith("COURSE_")}
+        env = {n: v for n, v in os.environ.items() if not n.startswith("COURSE_") or n in DATA}
         env |= {"PYTHONPATH": str(root), "IPYTHONDIR": f"{folder}/ipython", **environment}
         client = Watch(notebook, f"{folder}/work", cell_seconds)
         began = time.monotonic()
