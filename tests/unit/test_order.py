@@ -77,6 +77,15 @@ def test_shells_count_the_mean_over_unlike_atoms():
         shells(odd, 0)
 
 
+def test_shells_of_a_disordered_crystal():
+    thermal = variants(generator(), torch.float64)[1]  # aluminium, displaced by 0.08 Å
+    many = shells(thermal, 60)
+    # A shell that the search radius cuts would stand in the way of the longer list.
+    assert all(shells(thermal, n) == many[:n] for n in range(1, 60))
+    with pytest.raises(ValueError, match="Å apart, not 100000: it is no lattice"):
+        shells(thermal, 100_000)
+
+
 def test_coordination_needs_its_cutoff():
     batch = pack([IDEAL[name] for name in NAMES])
     first = coordination(batch, 2.6)
@@ -92,6 +101,8 @@ def test_coordination_needs_its_cutoff():
 
 def test_coordination_agrees_with_ase_far_beyond_the_cell():
     cells = random_cells(6, 40, 140, generator())
+    cells[0] = torch.diag(torch.tensor([3.0, 3.5, 30.0]))  # a needle, then turned askew
+    cells = cells @ torch.linalg.qr(cells[1]).Q * torch.linalg.qr(cells[1]).Q.det()
     frac = torch.rand(6, 4, 3, generator=generator(1), dtype=torch.float64)
     batch = pack([crystal(c, f, [1, 2, 3, 4]) for c, f in zip(cells, frac, strict=True)])
     for cutoff in (2.0, 8.0):
