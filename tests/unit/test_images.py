@@ -163,7 +163,7 @@ def test_own_image_by_brute_force_where_the_first_vector_is_not_the_shortest():
 @pytest.mark.parametrize(
     "b, c",
     [
-        ((0.01, 0.995, 0), (0.4, 0.4, 0.9)),  # the shortest vector is b,
+        ((0.01, 0.995, 0), (0.4, 0.4, 0.95)),  # the shortest vector is b,
         ((0.49, 0.87, 0), (0.01, 0.01, 0.87)),  # c,
         ((0.49, 0.87, 0), (0.49, 0.426, 0.76)),  # c − b,
         ((0.49, 0.87, 0), (0.49, -0.426, 0.76)),  # c + b − a
