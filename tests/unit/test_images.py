@@ -295,7 +295,7 @@ def test_one_call_beats_the_loops_of_ase_and_pymatgen():
     assert benchmark.disagreement(cells, frac, lattices) < 1e-6
     taken = benchmark.seconds(benchmark.contenders(cells, frac, lattices), repeats=3)
     ours = min(taken[benchmark.OURS])
-    # Measured: about 35 and 2 to 3.5 times; CPU time of this process, so that a busy machine changes little.
+    # Measured: about 35 and 2 to 3.5 times; CPU time, so that a busy machine changes little.
     assert benchmark.PART * min(taken["ASE, a loop"]) > 10 * ours
     assert min(taken["pymatgen, a loop"]) > ours
     assert "ASE, a loop" in benchmark.table(taken)
