@@ -45,6 +45,8 @@ PACKAGES: dict[str, str] = {
     "pymatgen": "pymatgen>=2024.8.9",
     "spglib": "spglib>=2.3",
     "pooch": "pooch>=1.7",
+    "requests": "requests>=2.28",
+    "scipy": "scipy>=1.11",
     "torchdiffeq": "torchdiffeq>=0.2.3",
 }
 
@@ -65,6 +67,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "pymatgen",
         "spglib",
         "pooch",
+        "requests",
+        "scipy",
     ),
 }
 

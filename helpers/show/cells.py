@@ -144,7 +144,10 @@ def crystal_panels(
     if not crystals or len(crystals) % columns:
         raise ValueError(f"{len(crystals)} crystals do not fill {columns} columns")
     rows = len(crystals) // columns
-    figure, axes = new_figure(rows, columns, height=6.0 / columns * 1.1 * rows, squeeze=False)
+    width = 5.0
+    figure, axes = new_figure(
+        rows, columns, width=width, height=width / columns * 1.1 * rows, squeeze=False
+    )
     for ax, (title, (cell, frac, species, *_)) in zip(axes.flat, crystals.items(), strict=True):
         draw_crystal(ax, cell, frac, species, clash=clash, view=view, pixels=pixels)
         ax.set_title(title, fontsize=14, loc="center", fontweight="normal", pad=4)
