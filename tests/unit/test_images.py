@@ -160,6 +160,26 @@ def test_own_image_by_brute_force_where_the_first_vector_is_not_the_shortest():
     torch.testing.assert_close(self_distance(mixed), length[length > 0].min())
 
 
+@pytest.mark.parametrize(
+    "b, c",
+    [
+        ((0.01, 0.995, 0), (0.4, 0.4, 0.95)),  # the shortest vector is b,
+        ((0.49, 0.87, 0), (0.01, 0.01, 0.87)),  # c,
+        ((0.49, 0.87, 0), (0.49, 0.426, 0.76)),  # c − b,
+        ((0.49, 0.87, 0), (0.49, -0.426, 0.76)),  # c + b − a
+    ],
+)
+def test_own_image_where_the_reduced_cell_does_not_begin_with_it(b, c):
+    rows = torch.tensor([(1, 0, 0), b, c], dtype=torch.float64)
+    cell = rows @ rotations(1, seed=3)[0]
+    torch.testing.assert_close(reduce_cell(cell)[0], cell)  # reduced as it stands
+    n = torch.cartesian_prod(*[torch.arange(-4.0, 5)] * 3).double()
+    length = (n @ cell).norm(dim=-1)
+    shortest = length[length > 0].min()
+    assert shortest < 0.996
+    torch.testing.assert_close(self_distance(cell), shortest)
+
+
 def test_one_atom_sees_itself():
     frac, cell = torch.zeros(1, 3), 0.3 * torch.eye(3)
     assert minimum_distance(frac, cell) == pytest.approx(0.3)

@@ -22,6 +22,7 @@ from helpers.matter import (
     rdf,
     shells,
     to_ase,
+    unpack,
     variants,
 )
 
@@ -77,6 +78,15 @@ def test_shells_count_the_mean_over_unlike_atoms():
         shells(odd, 0)
 
 
+def test_shells_of_a_disordered_crystal():
+    thermal = variants(generator(), torch.float64)[1]  # aluminium, displaced by 0.08 Å
+    many = shells(thermal, 40, 0.02)
+    # A shell that the search radius cuts would stand in the way of the longer list.
+    assert all(shells(thermal, n, 0.02) == many[:n] for n in range(1, 40))
+    with pytest.raises(ValueError, match="Å apart, not 100000: it is no lattice"):
+        shells(thermal, 100_000)
+
+
 def test_coordination_needs_its_cutoff():
     batch = pack([IDEAL[name] for name in NAMES])
     first = coordination(batch, 2.6)
@@ -92,14 +102,18 @@ def test_coordination_needs_its_cutoff():
 
 def test_coordination_agrees_with_ase_far_beyond_the_cell():
     cells = random_cells(6, 40, 140, generator())
+    cells[0] = torch.diag(torch.tensor([2.0, 8.0, 30.0]))  # a needle, then turned askew
+    axes = torch.tensor([[1.0, 1, 1], [1, -1, 0], [1, 1, -2]], dtype=torch.float64)
+    axes = axes / axes.norm(dim=-1, keepdim=True)
+    cells = cells @ axes.T * axes.det()
     frac = torch.rand(6, 4, 3, generator=generator(1), dtype=torch.float64)
     batch = pack([crystal(c, f, [1, 2, 3, 4]) for c, f in zip(cells, frac, strict=True)])
-    for cutoff in (2.0, 8.0):
+    for cutoff in (2.1, 8.1):
         ours = coordination(batch, cutoff)
-        for row, c, f in zip(ours, cells, frac, strict=True):
-            atoms = to_ase(crystal(c, f, [1, 2, 3, 4]))
-            first = neighbor_list("i", atoms, cutoff)
-            assert row.tolist() == np.bincount(first, minlength=4).tolist()
+        for k, structure in enumerate(unpack(batch)):
+            first = neighbor_list("i", to_ase(structure), cutoff)
+            assert ours[k].tolist() == np.bincount(first, minlength=4).tolist()
+            assert torch.equal(coordination(pack([structure]), cutoff)[0], ours[k])
 
 
 def test_density():
