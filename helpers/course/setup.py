@@ -8,6 +8,9 @@ COURSE_SOURCE  where the first cell of a notebook installs the course from: anyt
 COURSE_DEVICE  cpu, cuda, cuda:1 or mps instead of the automatic choice
 COURSE_BUDGET  a number above 0 and at most 1 that shortens every training by that factor
 COURSE_STRICT  1: a check raises where a reader's answer is wrong or missing (for teachers)
+COURSE_DATA    a folder that holds data files already, as they are or packed as .gz, under the
+               names of `helpers.matter`, such as perov_5_val.csv: then nothing is downloaded
+COURSE_CACHE   the folder where downloads are kept instead of the system's own place for caches
 COURSE_STATIC  1: explorers and animations become pictures that move without a kernel; set while
                the committed notebooks are executed
 =============  =================================================================================
