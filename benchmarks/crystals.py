@@ -18,10 +18,11 @@ from collections.abc import Callable
 import torch
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from helpers.evaluate import Quality, quality, random_positions
-from helpers.learn import take, train_crystals, train_directly
+from helpers.evaluate.crystals import Quality, quality, random_positions
+from helpers.learn.crystals import take, train_crystals, train_directly
 from helpers.matter import Crystal, Crystals, pack, prototypes, to_pymatgen, unpack, variants, wrap
-from helpers.models import AtomMLP, CrystalNet
+from helpers.models.crystals import CrystalNet
+from helpers.models.direct import AtomMLP
 from helpers.noise import VE, BetaTable, Denoiser, Path, grid
 from helpers.noise.spaces import Torus
 from helpers.sample import ancestral, denoise, langevin, reverse_euler, reverse_heun, sample, step

@@ -17,18 +17,16 @@ from helpers.matter import (
     vector_to_cell,
     volume,
 )
-from helpers.models import (
+from helpers.models.crystals import CrystalNet, lattice_features
+from helpers.models.csp import (
     FULL,
     SMALL,
-    CrystalNet,
-    JointDenoiser,
     Recipe,
-    joint_loss,
     joint_step,
-    lattice_features,
     predict_structures,
     train_joint,
 )
+from helpers.models.joint import JointDenoiser, joint_loss
 
 TINY = Recipe(hidden=16, layers=1, largest=1, n_steps=4, batch=8, lr=1e-3)
 
