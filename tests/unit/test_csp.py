@@ -172,11 +172,11 @@ def test_a_run_repeats_and_goes_on_from_its_checkpoint(training, tmp_path, monke
     file = tmp_path / "run.pt"
     updates, update = [], EMA.update
 
-    def stopped(ema, model):
+    def stopped(ema):
         if len(updates) == 2:
             raise KeyboardInterrupt
         updates.append(1)
-        update(ema, model)
+        update(ema)
 
     with monkeypatch.context() as patch:  # the third update is interrupted; two were saved
         patch.setattr("helpers.models.csp.train", partial(train, save_every=2))
