@@ -1,7 +1,7 @@
 """Crystals from noise: the direct way and the torus, beside uniform random positions.
 
     python -m benchmarks.crystals --seeds 3             everything
-    python -m benchmarks.crystals --seeds 1 --fast      the torus with 200 calls only
+    python -m benchmarks.crystals --seeds 1 --fast      the longest predictor-corrector runs
 
 21 training structures (fixed), 200 samples for each prototype on its seven lattices in turn.
 Every number is a share in percent: no two atoms closer than 0.7 Å / than 0.8 nearest-neighbour
@@ -18,10 +18,11 @@ from collections.abc import Callable
 import torch
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from helpers.evaluate import Quality, quality, random_positions
-from helpers.learn import take, train_crystals, train_directly
+from helpers.evaluate.crystals import Quality, quality, random_positions
+from helpers.learn.crystals import take, train_crystals, train_directly
 from helpers.matter import Crystal, Crystals, pack, prototypes, to_pymatgen, unpack, variants, wrap
-from helpers.models import AtomMLP, CrystalNet
+from helpers.models.crystals import CrystalNet
+from helpers.models.direct import AtomMLP
 from helpers.noise import VE, BetaTable, Denoiser, Path, grid
 from helpers.noise.spaces import Torus
 from helpers.sample import ancestral, denoise, langevin, reverse_euler, reverse_heun, sample, step
@@ -89,6 +90,7 @@ SAMPLERS = {
         20: on_torus("ancestral", 6, 2, 2),
         50: on_torus("ancestral", 9, 4, 5),
         200: on_torus("ancestral", 19, 9, 10),
+        400: on_torus("ancestral", 39, 9, 10),
     },
 }
 
@@ -109,7 +111,7 @@ class Table:
             values.append(quality(crystals, prototypes()[name]))
 
     def show(self) -> None:
-        print(f"{'':30}" + "".join(f"{name:>34}" for name in prototypes()) + f"{'CPU s':>9}")
+        print(f"{'':32}" + "".join(f"{name:>34}" for name in prototypes()) + f"{'CPU s':>9}")
         for row, by_name in self.rows.items():
             cells = []
             for values in by_name.values():
@@ -119,7 +121,7 @@ class Table:
                 pairs = zip(mean, worst, strict=True)
                 cells.append(" ".join(f"{m:5.1f} ({w:3.0f})" for m, w in pairs))
             mean_seconds = sum(self.seconds[row]) / len(self.seconds[row])
-            print(f"{row:30}" + "".join(f"{c:>34}" for c in cells) + f"{mean_seconds:9.1f}")
+            print(f"{row:32}" + "".join(f"{c:>34}" for c in cells) + f"{mean_seconds:9.1f}")
 
 
 def lesson(like: dict[str, Crystals], generator: torch.Generator) -> None:
@@ -170,7 +172,7 @@ def main() -> None:
         seconds["torus"].append(spent)
         for name, by_calls in SAMPLERS.items():
             for calls, draw in by_calls.items():
-                if not options.fast or (calls == 200 and name == "predictor-corrector"):
+                if not options.fast or (calls >= 200 and name == "predictor-corrector"):
                     make = lambda c, g=g, draw=draw, m=denoiser: draw(m, c, g)  # noqa: E731
                     table.add(f"{name}, {calls} calls", make, like)
     for name, taken in seconds.items():

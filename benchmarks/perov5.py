@@ -16,13 +16,12 @@ import time
 
 import torch
 
-from helpers.evaluate import (
+from helpers.evaluate.baselines import nearest_prototype, random_structures
+from helpers.evaluate.matching import (
     PUBLISHED,
     STRICT,
     length_error,
     match_rate,
-    nearest_prototype,
-    random_structures,
 )
 from helpers.matter import (
     Crystals,
@@ -33,7 +32,13 @@ from helpers.matter import (
     split_off,
     stand_in,
 )
-from helpers.models import FULL, SMALL, Recipe, predict_structures, train_joint
+from helpers.models.csp import (
+    FULL,
+    SMALL,
+    Recipe,
+    predict_structures,
+    train_joint,
+)
 
 #: Match rate in %, RMSE: published splits, one sample for each composition (FACTS of the book).
 LITERATURE = {

@@ -1,12 +1,16 @@
-"""Chapter 01 as Colab opens it: the notebook alone, an empty folder, Colab's packages.
+"""The chapters as Colab opens them: the notebook alone, an empty folder, Colab's packages.
+
+Chapter 01 is looked at closely; the others run to their end, with short trainings.
 
 What stands in for Colab is in tests/surfaces/colab: its pins, a stub of its `google.colab`.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,15 +19,17 @@ from colab.environment import ROOT, Colab, Failed, course_url, disposable
 CHAPTER = ROOT / "notebooks" / "01_integrators.ipynb"
 WHOLE = 400  # seconds for the whole chapter; it takes about 45 on one quiet core
 SHORT = 120
+OTHERS = sorted(set((ROOT / "notebooks").glob("*.ipynb")) - {CHAPTER})
+OTHER = 600  # seconds for another chapter with its trainings at a tenth, packages included
 
 # One worker for all of them: the session below is made once.
 pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("colab"), pytest.mark.timeout(900)]
 
 
-def chapter() -> nbformat.NotebookNode:
+def chapter(path: Path = CHAPTER) -> nbformat.NotebookNode:
     """The committed notebook without its outputs, as a reader starts it."""
-    assert CHAPTER.is_file(), f"{CHAPTER} is missing: write it with 'make notebooks'"
-    notebook = nbformat.read(CHAPTER, as_version=4)
+    assert path.is_file(), f"{path} is missing: write it with 'make notebooks'"
+    notebook = nbformat.read(path, as_version=4)
     for cell in code(notebook):
         cell.outputs, cell.execution_count = [], None
     return notebook
@@ -205,3 +211,18 @@ def test_an_answer_is_judged_in_ipywidgets_7_too(session: Session):
     # IPython 7 names a cell's file otherwise than IPython 9: the reader's own line is still found.
     assert "in line 2 of your cell" in printed(cells[7])
     assert "return x + h * undefined" in printed(cells[7])
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_every_other_chapter_runs_to_its_end(session: Session, path: Path):
+    nbformat.write(chapter(path), session.colab.content / path.name)
+    given = {k: os.environ[k] for k in ("COURSE_DATA",) if k in os.environ}
+    notebook = session.colab.run(
+        path.name, OTHER, COURSE_SOURCE=session.url, COURSE_BUDGET="0.1", **given
+    )
+    cells = code(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    errors = [o for c in cells for o in c.outputs if o.output_type == "error"]
+    assert errors == [] and f"chapter {path.name[:2]}" in printed(cells[0])
+    after = session.colab.packages()
+    assert {name: after.get(name) for name in session.before} == session.before

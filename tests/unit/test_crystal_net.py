@@ -7,7 +7,7 @@ import torch
 
 from helpers.learn import denoising_loss
 from helpers.matter import Crystals, prototypes
-from helpers.models import CrystalNet, lattice_features, wave_vectors
+from helpers.models.crystals import CrystalNet, lattice_features, wave_vectors
 from helpers.noise import VE, Denoiser, Path
 from helpers.noise.spaces import Torus
 

@@ -6,7 +6,13 @@ import pytest
 import torch
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from helpers.evaluate import Quality, copies, displacement, quality, random_positions
+from helpers.evaluate.crystals import (
+    Quality,
+    copies,
+    displacement,
+    quality,
+    random_positions,
+)
 from helpers.matter import Crystals, crystal, pack, prototypes, to_pymatgen, unpack, wrap
 
 PROTOTYPES = prototypes(torch.float64)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from helpers.learn import (
+from helpers.learn.crystals import (
     crystal_loss,
     masked_mse,
     take,
@@ -14,7 +14,8 @@ from helpers.learn import (
     turn_axes,
 )
 from helpers.matter import Crystals, pack, pair_distances, prototypes, variants, wrap
-from helpers.models import AtomMLP, CrystalNet
+from helpers.models.crystals import CrystalNet
+from helpers.models.direct import AtomMLP
 from helpers.noise import VE, BetaTable, Denoiser, Path
 from helpers.noise.spaces import Torus
 

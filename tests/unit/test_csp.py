@@ -17,18 +17,16 @@ from helpers.matter import (
     vector_to_cell,
     volume,
 )
-from helpers.models import (
+from helpers.models.crystals import CrystalNet, lattice_features
+from helpers.models.csp import (
     FULL,
     SMALL,
-    CrystalNet,
-    JointDenoiser,
     Recipe,
-    joint_loss,
     joint_step,
-    lattice_features,
     predict_structures,
     train_joint,
 )
+from helpers.models.joint import JointDenoiser, joint_loss
 
 TINY = Recipe(hidden=16, layers=1, largest=1, n_steps=4, batch=8, lr=1e-3)
 
@@ -174,11 +172,11 @@ def test_a_run_repeats_and_goes_on_from_its_checkpoint(training, tmp_path, monke
     file = tmp_path / "run.pt"
     updates, update = [], EMA.update
 
-    def stopped(ema, model):
+    def stopped(ema):
         if len(updates) == 2:
             raise KeyboardInterrupt
         updates.append(1)
-        update(ema, model)
+        update(ema)
 
     with monkeypatch.context() as patch:  # the third update is interrupted; two were saved
         patch.setattr("helpers.models.csp.train", partial(train, save_every=2))

@@ -6,15 +6,14 @@ import pytest
 import torch
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from helpers.evaluate import (
+from helpers.evaluate.baselines import nearest_prototype, random_structures
+from helpers.evaluate.matching import (
     PUBLISHED,
     STRICT,
     Match,
     Tolerances,
     length_error,
     match_rate,
-    nearest_prototype,
-    random_structures,
     valid,
 )
 from helpers.matter import (
