@@ -257,6 +257,8 @@ def test_the_sentence_rounds_up(seconds, memory, words):
 def test_the_kernel_is_alone_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_STRICT", "1")
     monkeypatch.setenv("COURSE_STATIC", "")
+    # Where data files lie is no wish but a fact of the machine: it is handed on.
+    monkeypatch.setenv("COURSE_DATA", "somewhere")
     code = (
         "import os\nprint(os.listdir(), sorted(n for n in os.environ if n[:6] == 'COURSE'),\n"
         "      os.environ['COURSE_STATIC'], os.environ['OMP_NUM_THREADS'])"
@@ -264,4 +266,4 @@ def test_the_kernel_is_alone_in_an_empty_folder(tmp_path, monkeypatch):
     tiny.course(tmp_path, tiny.with_cell(code))
     assert make(tmp_path) == 0
     said = output_text(code_cells(made(tmp_path))[4].outputs[0])
-    assert said == "[] ['COURSE_DEVICE', 'COURSE_STATIC'] 1 1\n"
+    assert said == "[] ['COURSE_DATA', 'COURSE_DEVICE', 'COURSE_STATIC'] 1 1\n"

@@ -131,6 +131,12 @@ def test_images_fade_with_their_distance_from_the_cell():
     assert solid[3] == []
 
 
+def test_images_stand_beyond_both_faces():
+    for x, image in ((0.01, 1.01), (0.99, -0.01)):
+        atoms = with_images(BOX, np.array([[x, 0.5, 0.5]]), np.array([6]))
+        assert atoms.cart[1, 0] == pytest.approx(4 * image)
+
+
 def test_an_atom_given_outside_is_drawn_inside():
     a = with_images(BOX, np.array([[1.3, -0.2, 0.5]]), np.array([6]))
     assert a.cart[0] == pytest.approx([1.2, 3.2, 2.0])
