@@ -25,9 +25,10 @@ class Recipe(NamedTuple):
     decay: float = 0.99
 
 
-#: 90 seconds on one processor core.
+#: About 80 seconds on one processor core.
 SMALL = Recipe()
-#: About an hour on one GPU, for the published training split.
+#: For the published training split and a GPU, where small operations set the pace: tens of
+#: minutes by their number; not yet timed.
 FULL = Recipe(256, 5, 6, 60_000, 512, 1e-3, 0.999)
 
 
