@@ -49,6 +49,7 @@ PACKAGES: dict[str, str] = {
 NEEDS: dict[str, tuple[str, ...]] = {
     "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
     "02": ("torch", "numpy", "matplotlib", "seaborn", "celluloid", "ipywidgets", "PIL"),
+    "03": ("torch", "numpy", "matplotlib", "celluloid", "tqdm", "ipywidgets", "PIL", "ot"),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
