@@ -1,5 +1,6 @@
 """What was measured, and how sure that is: estimates with errors, distances with a floor."""
 
+from helpers.evaluate.crystals import Quality, copies, displacement, quality, random_positions
 from helpers.evaluate.distances import (
     Contained,
     Floor,
@@ -29,16 +30,21 @@ __all__ = [
     "Estimate",
     "Floor",
     "Modes",
+    "Quality",
     "autocorrelation",
     "autocorrelation_time",
     "contain",
+    "copies",
     "count_modes",
+    "displacement",
     "energy_distance",
     "excess_kurtosis_of",
     "fit_power_law",
     "floor",
     "kl_divergence",
     "mean_of",
+    "quality",
+    "random_positions",
     "sliced_w2",
     "std_of",
     "total_variation",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ["noise", "sample", "evaluate"]
+ROOMS = ["matter", "noise", "sample", "evaluate"]
 # A match= pattern belongs to a message when it stands in it, or when they share this many
 # characters in a row: enough not to confuse two messages, few enough for a number in between.
 SHARED = 15
