@@ -239,7 +239,7 @@ def judge_cfm_loss(loss):
     if u.numel() == 1 or (u.shape == (_MANY,) and len(u.unique()) == 1):
         raise Slip(
             "the batch has {measured} time, expected {expected}, one for each line: with one time "
-            "for the whole batch the gradient is many times noisier",
+            "for the whole batch loss and gradient get much noisier",
             "1",
             str(_MANY),
         )

@@ -162,13 +162,13 @@ def on_line(noise, data, u):
     return noise + u[:, None] * (data - noise)
 
 
-@wrong("one time", says="with one time for the whole batch the gradient is many times noisier")
+@wrong("one time", says="with one time for the whole batch loss and gradient get much noisier")
 def cfm_loss(net, noise, data):
     u = torch.rand(1).expand(len(data))
     return (net(on_line(noise, data, u), u) - (data - noise)).square().mean()
 
 
-@wrong("one time: a number", says="with one time for the whole batch the gradient is many times")
+@wrong("one time: a number", says="with one time for the whole batch loss and gradient get much noisier")
 def cfm_loss(net, noise, data):
     u = torch.rand(1)
     return (net((1 - u) * noise + u * data, u) - (data - noise)).square().mean()
