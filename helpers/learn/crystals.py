@@ -64,18 +64,16 @@ def take(crystals: Crystals, index: Tensor) -> Crystals:
 def train_crystals(
     denoiser: Denoiser,
     structures: Sequence[Crystal],
-    n_steps: int = 1500,
+    n_steps: int = 1400,
     *,
     batch: int = 32,
     lr: float = 6e-3,
-    t_min: float = 0.0,
-    t_max: float = 1.0,
     seed: int = 0,
 ) -> Trained:
     """Fit a denoiser of kind "eps" on the torus: n_steps updates, each on `batch` structures of
     every number of atoms that occurs, so that nothing is padded.
 
-    Axes are turned at random; times are stratified in [t_min, t_max]. The rest is `train`, whose
+    Axes are turned at random and times stratified over [0, 1]. The rest is `train`, whose
     errors it raises, beside those of `pack` and `crystal_loss`.
     """
     by_size = sorted(structures, key=lambda c: len(c.species))
@@ -85,7 +83,7 @@ def train_crystals(
         total, atoms = torch.zeros(()), 0
         for group in groups:
             pick = torch.randint(len(group.frac), (batch,), generator=generator)
-            t = stratified_times(batch, t_min, t_max, generator)
+            t = stratified_times(batch, generator=generator)
             some = turn_axes(take(group, pick), generator)
             n = some.mask.shape[1]
             total, atoms = total + n * crystal_loss(denoiser, some, t, generator), atoms + n
