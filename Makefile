@@ -81,7 +81,7 @@ gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@$(BIN)/python -m benchmarks.simulate
 
 benchmark: .venv/.all  ## timings as ratios within one run
-	@$(ONE) $(BIN)/python -m benchmarks.simulate
+	@for b in simulate scores minimum_image; do echo; $(ONE) $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean:  ## remove what was built (the environment and your work/ stay)
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor

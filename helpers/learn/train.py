@@ -50,16 +50,19 @@ class EMA:
             raise ValueError(f"decay = {decay}: need 0 ≤ decay < 1")
         self.model = copy.deepcopy(model).requires_grad_(False)
         self.decay, self.n = decay, 0
+        # Collected once: to walk through the modules takes longer than to average small weights.
+        self._mine: list[Tensor] = list(self.model.parameters())
+        self._theirs: list[Tensor] = list(model.parameters())
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
+    def update(self) -> None:
+        """Move the average towards what the model's weights are now."""
         decay = min(self.decay, (1 + self.n) / (10 + self.n))
         self.n += 1
-        mine: list[Tensor] = list(self.model.parameters())
-        theirs: list[Tensor] = list(model.parameters())
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
-        for a, b in zip(self.model.buffers(), model.buffers(), strict=True):
-            a.copy_(b)
+        torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)
+        for mine, theirs in self._buffers:
+            mine.copy_(theirs)
 
 
 def train(
@@ -133,6 +136,7 @@ def train(
         os.replace(part, checkpoint)
 
     model.train()
+    weights = list(model.parameters())
     start = time.process_time()
     quiet = os.environ.get("COURSE_STATIC") == "1"
     for i in tqdm(range(done, n_steps), initial=done, total=n_steps, disable=quiet, leave=False):
@@ -141,10 +145,10 @@ def train(
             raise FloatingPointError(f"the loss is {value.item()} at update {i}: try a lower lr")
         optimiser.zero_grad()
         value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        nn.utils.clip_grad_norm_(weights, clip)
         optimiser.step()
         schedule.step()
-        ema.update(model)
+        ema.update()
         losses[i] = value.detach()
         done = i + 1
         if done % save_every == 0:

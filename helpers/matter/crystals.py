@@ -47,7 +47,8 @@ def crystal(
         raise ValueError(f"fractional coordinates need the shape (N, 3), got {tuple(frac.shape)}")
     if not frac.is_floating_point() or not bool(frac.isfinite().all()):
         raise ValueError("fractional coordinates must be finite floating-point numbers")
-    if species.shape != frac.shape[:1] or species.dtype.is_floating_point:
+    whole = not species.is_floating_point() and species.dtype != torch.bool
+    if species.shape != frac.shape[:1] or not whole:
         raise ValueError(
             f"{len(frac)} atoms need {len(frac)} whole atomic numbers, "
             f"got {species.dtype} of shape {tuple(species.shape)}"

@@ -44,12 +44,13 @@ class _Lattice(NamedTuple):
         """The four images: squared length over |a|², and the coordinates along a, b*, c*."""
         near = f3 - f3.round()
         for z in (near, near - near.sign()):  # the two nearest planes
-            start, line = torch.addcmul(f1, self.m31, z), torch.addcmul(f2, self.m32, z)
-            height2, close = self.c * z * z, line - line.round()
+            start, close = torch.addcmul(f1, self.m31, z), torch.addcmul(f2, self.m32, z)
+            close.sub_(close.round())
+            height2 = (z * z).mul_(self.c)
             for y in (close, close - close.sign()):  # the two nearest lines
                 x = torch.addcmul(start, self.m21, y)
-                x = x - x.round()
-                yield torch.addcmul(torch.addcmul(height2, self.b * y, y), x, x), x, y, z
+                x.sub_(x.round())
+                yield (y * y).mul_(self.b).add_(height2).addcmul_(x, x), x, y, z
 
 
 def _lattice(cell: Tensor, extra: int) -> _Lattice:
@@ -100,38 +101,42 @@ def minimum_image(diff: Tensor, cell: Tensor) -> Tensor:
 def self_distance(cell: Tensor) -> Tensor:
     """The shortest lattice vector (...,) in Å: how far an atom is from its own nearest image.
 
-    In a reduced cell its height in planes and in lines is at most one (g₁² < 4g₃², g₁² < 4g₂²
-    and a tilt of at most ½), so five directions hold it. Raises ValueError for what is no cell.
+    Raises ValueError for what is no cell.
     """
-    lattice = _lattice(check_cell(cell), 1)
-    up = torch.tensor([[0, 1], [1, -1], [1, 0], [1, 1]]).to(cell)
-    f3, f2 = up.unbind(-1)  # (4,) each, broadcast over cells
-    z = f3.expand(*cell.shape[:-2], 4)
-    y = f2 + lattice.m32 * z
+    return _own(_lattice(check_cell(cell), 1)).squeeze(-1)
+
+
+def _own(lattice: _Lattice) -> Tensor:
+    """The same with the axes of `lattice`. A vector shorter than a lies at most one plane and one
+    line away (g₁² < 4g₃², g₁² < 4g₂², a tilt ≤ ½): five directions, of which a itself has length 1.
+    """
+    z, up = torch.tensor([[0.0, 1, 1, 1], [1, -1, 0, 1]]).to(lattice.reduced)
+    y = torch.addcmul(up, lattice.m32, z)
     x = lattice.m21 * y + lattice.m31 * z
     x = x - x.round()
-    length2 = x * x + lattice.b * y * y + lattice.c * z * z
-    shortest = length2.amin(-1).clamp(max=1.0)  # the first reduced vector itself has length 1
-    return (shortest * lattice.scale.squeeze(-1)).sqrt()
+    shortest = (x * x + lattice.b * y * y + lattice.c * z * z).amin(-1, keepdim=True)
+    return (shortest.clamp(max=1.0) * lattice.scale).sqrt()
 
 
-def _pairs(frac: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Distances (B, P) between different atoms of B structures, and the atoms i < j of each."""
-    n = frac.shape[-2]
-    lattice = _lattice(cell, 1)
+def _ring(frac: Tensor, cell: Tensor) -> Tensor:
+    """Distances (B, 1 + N//2, N) in Å from atom i to the one s steps on around a ring of all N:
+    every pair is there, nothing is gathered, and step 0 is the atom's own nearest image."""
+    n, half = frac.shape[-2], frac.shape[-2] // 2
+    lattice = _lattice(cell, 2)
     f = wrap(wrap(frac) @ lattice.back).transpose(-1, -2)  # (B, 3, N)
-    i, j = torch.triu_indices(n, n, 1, device=frac.device)
-    found = frac.new_empty(len(frac), len(i))
-    many = max(1, CHUNK.get(frac.device.type, 1 << 23) // max(1, len(i)))
-    for lo in range(0, len(frac), many):
+    twice = torch.cat([f, f[..., :half]], -1).contiguous()
+    found = frac.new_empty(len(frac), 1 + half, n)
+    found[:, :1] = _own(lattice)
+    many = max(1, CHUNK.get(frac.device.type, 1 << 23) // max(1, half * n))
+    for lo in range(0, len(frac) if half else 0, many):
         part = slice(lo, lo + many)
-        diff = f[part][..., j] - f[part][..., i]  # (b, 3, P)
-        images = lattice.rows(part).nearest(*diff.unbind(-2))
+        diff = twice[part, :, 1:].unfold(-1, n, 1) - f[part, :, None]  # (b, 3, N//2, N)
+        images = lattice.rows(part).nearest(*diff.unbind(1))
         best, *_ = next(images)
         for length2, *_ in images:
             torch.minimum(best, length2, out=best)
-        torch.mul(best, lattice.scale[part], out=found[part]).sqrt_()
-    return found, i, j
+        torch.mul(best, lattice.scale[part], out=found[part, 1:]).sqrt_()
+    return found
 
 
 @torch.no_grad()
@@ -144,12 +149,13 @@ def pair_distances(frac: Tensor, cell: Tensor, mask: Tensor | None = None) -> Te
     what is no cell and for shapes that do not fit.
     """
     flat, cells, live = _flat(frac, cell, mask)
-    found, i, j = _pairs(flat, cells)
     n = frac.shape[-2]
-    out = frac.new_empty(len(flat), n, n)
-    out[:, i, j] = found
-    out[:, j, i] = found
-    out.diagonal(dim1=1, dim2=2).copy_(self_distance(cells)[:, None])
+    i = torch.arange(n, device=frac.device)
+    steps = (i - i[:, None]) % n  # from the atom of a row to that of a column
+    ahead = steps <= n // 2  # otherwise the ring has this pair the other way round
+    place = torch.where(ahead, steps * n + i[:, None], (n - steps) * n + i)
+    out = _ring(flat, cells).flatten(1).gather(1, place.flatten().expand(len(flat), -1))
+    out = out.view(-1, n, n)
     if mask is not None:
         out.masked_fill_(~(live[:, :, None] & live[:, None, :]), torch.inf)
     return out.view(*frac.shape[:-1], n)
@@ -160,10 +166,11 @@ def minimum_distance(frac: Tensor, cell: Tensor, mask: Tensor | None = None) -> 
     """The smallest entry (...,) in Å of `pair_distances`: one atom alone has its own image, a
     structure of padding only has none (infinity). Raises the same."""
     flat, cells, live = _flat(frac, cell, mask)
-    found, i, j = _pairs(flat, cells)
-    own = torch.where(live, self_distance(cells)[:, None], torch.inf)
-    found = torch.where(live[:, i] & live[:, j], found, torch.inf)
-    return torch.cat([own, found], -1).amin(-1).view(frac.shape[:-2])
+    n, found = frac.shape[-2], _ring(flat, cells)
+    if mask is not None:
+        twice = torch.cat([live, live[:, : n // 2]], -1)
+        found.masked_fill_(~(twice.unfold(-1, n, 1) & live[:, None]), torch.inf)
+    return found.flatten(1).amin(-1).view(frac.shape[:-2])
 
 
 def _flat(frac: Tensor, cell: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from helpers.matter.reduction import reduce_cell
 
 GRAM_PER_CM3 = 1.66053906892  # of one atomic mass unit in one Å³ (CODATA 2022)
 MANY = 1 << 22  # distances held at once
+FAR = 12  # times the distance between atoms: some 7000 neighbours
 
 
 class RDF(NamedTuple):
@@ -97,13 +98,18 @@ def coordination(crystals: Crystals, cutoff: float) -> Tensor:
 def shells(crystal: Crystal, n: int = 3, tolerance: float = 0.01) -> list[Shell]:
     """The first n shells of neighbours; distances closer than `tolerance` Å make one shell.
 
-    Raises ValueError when n is not positive.
+    Raises ValueError when n is not positive, and when the crystal is too disordered for n shells.
     """
     if n < 1:
         raise ValueError(f"need at least one shell, got n = {n}")
     batch, found = pack([crystal]), list[Tensor]()
-    radius = 2 * float(volume(crystal.cell) / len(crystal.frac)) ** (1 / 3)
+    spacing = float(volume(crystal.cell) / len(crystal.frac)) ** (1 / 3)
+    radius = 2 * spacing
     while len(found) < n:
+        if radius > FAR * spacing:
+            raise ValueError(
+                f"{len(found)} shells stand {tolerance} Å apart, not {n}: it is no lattice"
+            )
         blocks = [block.flatten() for block in _distances(batch, radius)]
         near = torch.cat(blocks).double().sort().values
         near = near[near <= radius]

@@ -47,7 +47,7 @@ def draw_cloud(ax: Axes, cloud: Any, color: str, limit: float, size: float = 5.0
     inside = np.isfinite(x).all(1) & (np.abs(x) <= limit).all(1)
     # Pale where points are many, so that the dense middle of a mode stays readable.
     strength = float(np.clip(12 / max(1, len(x)) ** 0.5, 0.15, 0.8))
-    ax.scatter(*x[inside].T, s=size, color=color, alpha=strength, lw=0, zorder=2)
+    ax.scatter(x[inside, 0], x[inside, 1], s=size, color=color, alpha=strength, lw=0, zorder=2)
     outside = len(x) - int(inside.sum())
     if outside > 0.002 * len(x):
         ax.text(

@@ -121,12 +121,12 @@ def test_average_of_steady_weights_is_known():
     nn.init.ones_(model.weight)
     left = 1.0
     for i in range(200):
-        ema.update(model)
+        ema.update()
         left *= min(0.9, (1 + i) / (10 + i))
         assert float(ema.model.weight) == pytest.approx(1 - left, abs=1e-6)
     follow = EMA(model, 0.0)
     nn.init.constant_(model.weight, 2.0)
-    follow.update(model)
+    follow.update()
     assert float(follow.model.weight) == 2
 
 
@@ -134,7 +134,7 @@ def test_average_copies_buffers():
     model = nn.BatchNorm1d(1)
     ema = EMA(model, 0.9)
     model.running_mean.fill_(5.0)
-    ema.update(model)
+    ema.update()
     assert float(ema.model.running_mean) == 5
 
 
