@@ -50,6 +50,20 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
     "02": ("torch", "numpy", "matplotlib", "seaborn", "celluloid", "ipywidgets", "PIL"),
     "03": ("torch", "numpy", "matplotlib", "celluloid", "tqdm", "ipywidgets", "PIL", "ot"),
+    "05": (
+        "torch",
+        "numpy",
+        "matplotlib",
+        "celluloid",
+        "tqdm",
+        "ipywidgets",
+        "PIL",
+        "ot",
+        "torchdiffeq",
+        "scipy",
+        "ase",
+        "pymatgen",
+    ),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
