@@ -127,6 +127,8 @@ def test_aligned_crystals_have_no_mean_displacement_and_a_translation_is_found()
     moved = torus.shift(x1, torch.rand(200, 1, 3, generator=rng(7), dtype=torch.float64))
     found = aligned(moved, x1)
     assert float(torus.diff(found, x1).abs().max()) < 1e-9
+    # The circular mean alone finds a pure translation.
+    assert float(torus.diff(aligned(moved, x1, n_turns=0), x1).abs().max()) < 1e-9
     x0 = torch.rand(200, 4, 3, generator=rng(8), dtype=torch.float64)
     near = aligned(x0, x1, n_turns=30)
     assert float(torus.diff(near, x1).mean(-2).abs().max()) < 1e-9
@@ -210,6 +212,22 @@ def test_matched_atoms_find_a_planted_translation_and_order_of_equal_atoms():
     # Only equal elements changed places: each noise atom is still used once, in its element.
     for k in (slice(0, 2), slice(2, 5)):
         assert torch.allclose(noise[:, k].sum(1), x1[:, k].sum(1))
+
+
+def test_matched_atoms_keep_elements_apart_and_padding_in_place():
+    x0 = torch.tensor([[[0.1, 0.1, 0.1], [0.4, 0.1, 0.7], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
+    x1 = x0[:, [1, 0, 2, 3]] + torch.tensor([0.0, 0.0, 0.3, 0.2])[:, None]
+    mask = torch.tensor([[True, True, False, False]])
+    salt, metal = torch.tensor([[11, 17, 0, 0]]), torch.tensor([[11, 11, 0, 0]])
+    assert torch.equal(matched_atoms(x0, x1, salt, mask)[1], x1)  # the exchange would be free
+    _, exchanged = matched_atoms(x0, x1, metal, mask)
+    assert torch.equal(exchanged, x1[:, [1, 0, 2, 3]])
+    # Padding that could be paired better is left where it is.
+    away = x0 + torch.tensor([0.0, 0.0, 0.3, 0.2])[:, None]
+    at_padding = torch.tensor(
+        [[[0.1, 0.1, 0.1], [0.4, 0.1, 0.7], [0.2, 0.2, 0.2], [0.3, 0.3, 0.3]]]
+    )
+    assert torch.equal(matched_atoms(at_padding, away, metal, mask)[1][:, 2:], away[:, 2:])
 
 
 def test_matched_atoms_shorten_the_ways_round_by_round():
