@@ -51,7 +51,7 @@ class Recipe:
     """How one wind is trained; block 0 leaves the pairs free."""
 
     block: int = 0
-    n_steps: int = 1500
+    n_steps: int = 1900
     batch: int = 512
     lr: float = 1e-2
     gain: float = 4.0
@@ -71,7 +71,7 @@ class Recipe:
         return train(model, loss, self.n_steps, lr=self.lr, seed=seed)
 
 
-FREE = Recipe(n_steps=2000)
+FREE = Recipe()
 NEAR = Recipe(block=64)
 
 
@@ -148,7 +148,7 @@ def tune(judge: Judge, seeds: range) -> None:
         "OT, block 32": Recipe(32),
         "OT, block 64": NEAR,
         "OT, block 128": Recipe(128),
-        "OT, block 64, 2000 updates": Recipe(64, 2000),
+        "OT, block 64, 1500 updates": Recipe(64, 1500),
         "OT, block 64, gain 6": Recipe(64, gain=6.0),
         "OT, block 64, rate 0.02": Recipe(64, lr=2e-2),
     }

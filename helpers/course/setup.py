@@ -43,6 +43,7 @@ PACKAGES: dict[str, str] = {
     "spglib": "spglib>=2.3",
     "pooch": "pooch>=1.7",
     "torchdiffeq": "torchdiffeq>=0.2.3",
+    "scipy": "scipy>=1.11",
 }
 
 #: What each chapter imports, itself or through the helpers (a test compares).
