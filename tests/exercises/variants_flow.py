@@ -168,7 +168,10 @@ def cfm_loss(net, noise, data):
     return (net(on_line(noise, data, u), u) - (data - noise)).square().mean()
 
 
-@wrong("one time: a number", says="with one time for the whole batch loss and gradient get much noisier")
+@wrong(
+    "one time: a number",
+    says="with one time for the whole batch loss and gradient get much noisier",
+)
 def cfm_loss(net, noise, data):
     u = torch.rand(1)
     return (net((1 - u) * noise + u * data, u) - (data - noise)).square().mean()
