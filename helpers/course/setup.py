@@ -70,6 +70,20 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "requests",
         "scipy",
     ),
+    "05": (
+        "torch",
+        "numpy",
+        "matplotlib",
+        "celluloid",
+        "tqdm",
+        "ipywidgets",
+        "PIL",
+        "ot",
+        "torchdiffeq",
+        "scipy",
+        "ase",
+        "pymatgen",
+    ),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.

@@ -19,9 +19,12 @@ from helpers.evaluate.estimates import (
     std_of,
     variance_of,
 )
+from helpers.evaluate.flow import Ways, ways_of
 from helpers.evaluate.modes import Modes, count_modes, total_variation
 
 __all__ = [
+    "Ways",
+    "ways_of",
     "Contained",
     "Estimate",
     "Floor",

@@ -1,6 +1,7 @@
 """Where noise comes from: equations, processes whose law is known, and paths from data to noise."""
 
 from helpers.noise.doublewell import DoubleWell
+from helpers.noise.flows import Bridge, aligned, bridge, from_fm, without_translation
 from helpers.noise.gaussian import Gaussian
 from helpers.noise.mixtures import GaussianMixture, cross, ring, scattered
 from helpers.noise.paths import Path
@@ -12,6 +13,11 @@ from helpers.noise.spaces import Euclidean, Space, Torus, ZeroMean
 from helpers.noise.tables import BetaTable, grid, noise_grid
 
 __all__ = [
+    "without_translation",
+    "from_fm",
+    "bridge",
+    "aligned",
+    "Bridge",
     "KINDS",
     "SDE",
     "VE",

@@ -26,7 +26,7 @@ import notebooks
 CHAPTERS = chapters()
 SOURCES = course_sources(repository())
 #: CPU seconds that a chapter may take.
-ALLOWED_SECONDS = {"01": 90, "03": 240}
+ALLOWED_SECONDS = {"01": 90, "03": 240, "05": 300}
 #: Come with what a chapter needs anyway: with matplotlib, and with every kernel.
 COMES_ALONG = {"cycler", "IPython"}
 
