@@ -83,6 +83,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "scipy",
         "ase",
         "pymatgen",
+        "pooch",
+        "requests",
     ),
 }
 
