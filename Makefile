@@ -70,7 +70,8 @@ browser: .venv/.all
 	  echo "No Chromium on this machine: fetching one ..."; $(BIN)/playwright install chromium
 
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
-	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises tests/notebooks
+	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises
+	@$(PYTEST) -n 2 --dist worksteal tests/notebooks
 	@$(PYTEST) -n 2 --dist loadfile tests/surfaces
 	@$(MAKE) --no-print-directory nbval
 
