@@ -20,8 +20,18 @@ import torch
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from helpers.evaluate.crystals import Quality, quality, random_positions
-from helpers.learn.crystals import take, train_crystals, train_directly
-from helpers.matter import Crystal, Crystals, pack, prototypes, to_pymatgen, unpack, variants, wrap
+from helpers.learn.crystals import train_crystals, train_directly
+from helpers.matter import (
+    Crystal,
+    Crystals,
+    pack,
+    prototypes,
+    take,
+    to_pymatgen,
+    unpack,
+    variants,
+    wrap,
+)
 from helpers.models.crystals import CrystalNet
 from helpers.models.direct import AtomMLP
 from helpers.noise import VE, BetaTable, Denoiser, Path, grid

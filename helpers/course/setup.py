@@ -50,42 +50,16 @@ PACKAGES: dict[str, str] = {
     "torchdiffeq": "torchdiffeq>=0.2.3",
 }
 
+_ALWAYS = ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL")
+_MATTER = ("ase", "pymatgen", "pooch", "requests", "scipy")
+
 #: What each chapter imports, itself or through the helpers (a test compares).
 NEEDS: dict[str, tuple[str, ...]] = {
-    "01": ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL"),
-    "02": ("torch", "numpy", "matplotlib", "seaborn", "celluloid", "ipywidgets", "PIL"),
-    "03": ("torch", "numpy", "matplotlib", "celluloid", "tqdm", "ipywidgets", "PIL", "ot"),
-    "04": (
-        "torch",
-        "numpy",
-        "matplotlib",
-        "celluloid",
-        "tqdm",
-        "ipywidgets",
-        "PIL",
-        "ase",
-        "pymatgen",
-        "spglib",
-        "pooch",
-        "requests",
-        "scipy",
-    ),
-    "05": (
-        "torch",
-        "numpy",
-        "matplotlib",
-        "celluloid",
-        "tqdm",
-        "ipywidgets",
-        "PIL",
-        "ot",
-        "torchdiffeq",
-        "scipy",
-        "ase",
-        "pymatgen",
-        "pooch",
-        "requests",
-    ),
+    "01": _ALWAYS,
+    "02": (*_ALWAYS, "seaborn"),
+    "03": (*_ALWAYS, "tqdm", "ot"),
+    "04": (*_ALWAYS, "tqdm", *_MATTER, "spglib"),
+    "05": (*_ALWAYS, "tqdm", *_MATTER, "ot", "torchdiffeq"),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.

@@ -23,12 +23,11 @@ from helpers.evaluate.flow import Ways, ways_of
 from helpers.evaluate.modes import Modes, count_modes, total_variation
 
 __all__ = [
-    "Ways",
-    "ways_of",
     "Contained",
     "Estimate",
     "Floor",
     "Modes",
+    "Ways",
     "autocorrelation",
     "autocorrelation_time",
     "contain",
@@ -43,4 +42,5 @@ __all__ = [
     "std_of",
     "total_variation",
     "variance_of",
+    "ways_of",
 ]

@@ -11,7 +11,7 @@ from helpers.matter import Crystal, Crystals, minimum_distance, minimum_image, v
 
 OVERLAP = 0.7  # Å: shorter than every bond there is, H–H with 0.74 Å
 NEAR = 0.8  # of the prototype's nearest-neighbour distance
-STRICT = 0.2  # root mean square displacement in units of (V/N)^⅓
+MATCHED = 0.2  # root mean square displacement in units of (V/N)^⅓
 
 
 class Quality(NamedTuple):
@@ -73,7 +73,7 @@ def displacement(crystals: Crystals, reference: Crystal) -> Tensor:
     return far
 
 
-def quality(crystals: Crystals, reference: Crystal, strict: float = STRICT) -> Quality:
+def quality(crystals: Crystals, reference: Crystal, strict: float = MATCHED) -> Quality:
     """How many of the structures have no overlap, are well spaced, and are the reference.
 
     Raises ValueError when strict is not positive.

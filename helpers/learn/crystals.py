@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from helpers.learn.losses import stratified_times
 from helpers.learn.train import Trained, train
-from helpers.matter import Crystal, Crystals, pack, wrap
-from helpers.noise import Denoiser
+from helpers.matter import Crystal, Crystals, pack, take, wrap
+from helpers.noise import Denoiser, without_translation
 
 
 def masked_mse(out: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -36,8 +36,7 @@ def crystal_loss(
     if denoiser.kind != "eps":
         raise ValueError(f'kind = {denoiser.kind!r}: this loss is for a denoiser of kind "eps"')
     x, eps = denoiser.path.perturb(crystals.frac, t, generator)
-    mask = crystals.mask[..., None].to(eps)
-    eps = eps - (eps * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
+    eps = without_translation(eps, crystals.mask)
     return masked_mse(denoiser.output(x, t, crystals), eps, crystals.mask)
 
 
@@ -54,11 +53,6 @@ def turn_axes(crystals: Crystals, generator: torch.Generator | None = None) -> C
     frac = crystals.frac.gather(-1, order[:, None].expand_as(crystals.frac)) * sign[:, None]
     cell = crystals.cell.gather(-2, order[:, :, None].expand_as(crystals.cell)) * sign[..., None]
     return crystals._replace(frac=wrap(frac), cell=cell)
-
-
-def take(crystals: Crystals, index: Tensor) -> Crystals:
-    """The structures at these positions of the batch, in this order."""
-    return Crystals(*(x[index] for x in crystals))
 
 
 def train_crystals(

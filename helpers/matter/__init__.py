@@ -9,7 +9,16 @@ from helpers.matter.cells import (
     volume,
     wrap,
 )
-from helpers.matter.crystals import Crystal, Crystals, crystal, pack, prototypes, unpack, variants
+from helpers.matter.crystals import (
+    Crystal,
+    Crystals,
+    crystal,
+    pack,
+    prototypes,
+    take,
+    unpack,
+    variants,
+)
 from helpers.matter.download import Remote, cache_folder, checksum, fetch
 from helpers.matter.files import (
     from_ase,
@@ -29,7 +38,7 @@ from helpers.matter.images import (
     pair_distances,
     self_distance,
 )
-from helpers.matter.lattices import radius_length, vector_to_cell
+from helpers.matter.lattices import cell_to_vector, radius_length, vector_to_cell
 from helpers.matter.order import RDF, Shell, coordination, density, number_density, rdf, shells
 from helpers.matter.perov5 import Perov5, load_perov5, parse_perov5
 from helpers.matter.perovskites import (
@@ -54,6 +63,7 @@ __all__ = [
     "cartesian_to_fractional",
     "cell_from_parameters",
     "cell_parameters",
+    "cell_to_vector",
     "check_cell",
     "checksum",
     "coordination",
@@ -84,6 +94,7 @@ __all__ = [
     "shells",
     "split_off",
     "stand_in",
+    "take",
     "to_ase",
     "to_pymatgen",
     "unpack",

@@ -79,6 +79,11 @@ def unpack(crystals: Crystals) -> list[Crystal]:
     return [Crystal(c, f[m], s[m]) for c, f, s, m in zip(*crystals, strict=True)]
 
 
+def take(crystals: Crystals, index: Tensor) -> Crystals:
+    """The structures at these positions of the batch, in this order."""
+    return Crystals(*(x[index] for x in crystals))
+
+
 def prototypes(dtype: torch.dtype = torch.float32) -> dict[str, Crystal]:
     """Conventional cells, by name: fcc Al of 4.05 Å, bcc Fe of 2.87 Å and diamond C of 3.57 Å,
     with 4, 2 and 8 atoms."""
@@ -101,7 +106,7 @@ def variants(
 ) -> list[Crystal]:
     """The 21 training structures of chapter 04: each prototype as it is, then three with normal
     noise of 0.02, 0.03 and 0.04 cells on the coordinates, then three stretched along each axis by
-    up to ±3 %; all wrapped.."""
+    up to ±3 %; all wrapped."""
     structures = []
     for ideal in prototypes(dtype).values():
         structures.append(ideal)

@@ -4,8 +4,21 @@ import torch
 from torch import Tensor
 
 
+def cell_to_vector(cell: Tensor) -> Tensor:
+    """The six entries of log √(C Cᵀ) for cells (..., 3, 3) in Å: shape (..., 6).
+
+    A rotation of the crystal multiplies C from the right and drops out of C Cᵀ; the logarithm
+    makes a stretch by 3 % the same number for every cell. Order: 11, 12, 13, 22, 23, 33.
+    """
+    w, q = torch.linalg.eigh(cell @ cell.mT)
+    root = (q * (0.5 * w.log())[..., None, :]) @ q.mT
+    i, j = torch.triu_indices(3, 3)
+    return root[..., i, j]
+
+
 def vector_to_cell(vector: Tensor) -> Tensor:
-    """The symmetric cell (..., 3, 3) in Å whose logarithm has these six entries (..., 6).
+    """The symmetric cell (..., 3, 3) in Å whose logarithm has these six entries (..., 6): what
+    `cell_to_vector` leaves of a cell, which is all but how it is turned in space.
 
     Any six numbers make a right-handed cell, of volume exp(11 + 22 + 33): what a diffusion model
     needs. Order of the entries: 11, 12, 13, 22, 23, 33. Every cell is a rotation of such a one.

@@ -6,7 +6,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from helpers.matter import cell_to_vector
 from helpers.models.mlp import time_features
+from helpers.noise import without_translation
 
 
 class Conditions(Protocol):
@@ -34,18 +36,6 @@ def wave_vectors(largest: int = 4) -> Tensor:
     kept = [k for k in product(reach, repeat=3) if k > (0, 0, 0)]
     kept = [k for k in kept if sum(n * n for n in k) <= largest]
     return torch.tensor(sorted(kept, key=lambda k: (sum(n * n for n in k), k)))
-
-
-def lattice_features(cell: Tensor) -> Tensor:
-    """The six entries of log √(C Cᵀ) for cells (..., 3, 3) in Å: shape (..., 6).
-
-    A rotation of the crystal multiplies C from the right and drops out of C Cᵀ; the logarithm
-    makes a stretch by 3 % the same number for every cell. Order: 11, 12, 13, 22, 23, 33.
-    """
-    w, q = torch.linalg.eigh(cell @ cell.mT)
-    root = (q * (0.5 * w.log())[..., None, :]) @ q.mT
-    i, j = torch.triu_indices(3, 3)
-    return root[..., i, j]
 
 
 class MessageLayer(nn.Module):
@@ -115,7 +105,7 @@ class CrystalNet(nn.Module):
         phase = 2 * torch.pi * (frac @ self.waves.to(frac).mT)  # (B, N, K)
         phase = phase[:, None] - phase[:, :, None]
         edge = torch.cat([phase.sin(), phase.cos()], -1)  # (B, N, N, 2K)
-        context = torch.cat([time_features(t, self.n_times), lattice_features(cond.cell)], -1)
+        context = torch.cat([time_features(t, self.n_times), cell_to_vector(cond.cell)], -1)
         h = self.element(cond.species) + self.around(context.to(frac))[:, None]
         h = h + self.first((share[:, :, None] @ edge).squeeze(-2))
         for layer in self.layers:
@@ -139,6 +129,4 @@ class CrystalNet(nn.Module):
         return self._field(h, cond), self.lattice((h * mask).sum(1) / mask.sum(1))
 
     def _field(self, h: Tensor, cond: Conditions) -> Tensor:
-        mask = cond.mask[..., None].to(h)
-        out = self.field(h) * mask
-        return (out - out.sum(1, keepdim=True) / mask.sum(1, keepdim=True)) * mask
+        return without_translation(self.field(h), cond.mask)

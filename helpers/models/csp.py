@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from helpers.learn import Trained, stratified_times, train
-from helpers.matter import Crystals
+from helpers.matter import Crystals, take
 from helpers.models.crystals import CrystalNet
 from helpers.models.joint import JointDenoiser, joint_loss
 from helpers.sample import ancestral, denoise, fields, langevin, step, trajectory
@@ -55,7 +55,7 @@ def train_joint(
         size = (recipe.batch,)
         rows = torch.randint(len(data.cell), size, generator=generator, device=device)
         t = stratified_times(recipe.batch, generator=generator, device=device)
-        return joint_loss(joint, Crystals(*(c[rows] for c in data)), t, generator)
+        return joint_loss(joint, take(data, rows), t, generator)
 
     return train(
         joint,

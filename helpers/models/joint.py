@@ -8,9 +8,9 @@ Source: the division of labour is DiffCSP's (Jiao et al. 2023), §4.
 import torch
 from torch import Tensor, nn
 
-from helpers.matter import Crystals, radius_length, vector_to_cell
-from helpers.models.crystals import CrystalNet, lattice_features
-from helpers.noise import VE, Cosine, Path, Torus
+from helpers.matter import Crystals, cell_to_vector, radius_length, vector_to_cell
+from helpers.models.crystals import CrystalNet
+from helpers.noise import VE, Cosine, Path, Torus, without_translation
 from helpers.noise.predictions import Pred, mix, read
 
 State = dict[str, Tensor]
@@ -48,7 +48,7 @@ class JointDenoiser(nn.Module):
 
     def encode(self, crystals: Crystals) -> State:
         """The state of clean crystals."""
-        vector = lattice_features(crystals.cell).to(self.mean) - self.guess(crystals.species)
+        vector = cell_to_vector(crystals.cell).to(self.mean) - self.guess(crystals.species)
         return {"frac": crystals.frac.to(self.mean), "cell": (vector - self.mean) / self.std}
 
     def decode(self, state: State, species: Tensor) -> Crystals:
@@ -97,7 +97,7 @@ def joint_loss(
     x, eps = joint.torus.perturb(clean["frac"], t, generator)
     y, noise = joint.flat.perturb(clean["cell"], t, generator)
     field, six = joint.output({"frac": x, "cell": y}, t, crystals.species)
-    eps = eps - eps.mean(1, keepdim=True)
+    eps = without_translation(eps)
     c0, c1 = mix("edm", joint.flat.schedule, t[:, None].to(y), 1.0)
     of_cell = (six - (c0 * clean["cell"] + c1 * noise)).square().mean()
     return (field - eps).square().mean() + weight * of_cell

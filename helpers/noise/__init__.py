@@ -13,16 +13,12 @@ from helpers.noise.spaces import Euclidean, Space, Torus, ZeroMean
 from helpers.noise.tables import BetaTable, grid, noise_grid
 
 __all__ = [
-    "without_translation",
-    "from_fm",
-    "bridge",
-    "aligned",
-    "Bridge",
     "KINDS",
     "SDE",
     "VE",
     "VP",
     "BetaTable",
+    "Bridge",
     "BrownianMotion",
     "Cosine",
     "Denoiser",
@@ -38,7 +34,10 @@ __all__ = [
     "Space",
     "Torus",
     "ZeroMean",
+    "aligned",
+    "bridge",
     "cross",
+    "from_fm",
     "grid",
     "guide",
     "marginal_std",
@@ -47,4 +46,5 @@ __all__ = [
     "read",
     "ring",
     "scattered",
+    "without_translation",
 ]

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from helpers.learn import denoising_loss
-from helpers.matter import Crystals, prototypes
-from helpers.models.crystals import CrystalNet, lattice_features, wave_vectors
+from helpers.matter import Crystals, cell_to_vector, prototypes
+from helpers.models.crystals import CrystalNet, wave_vectors
 from helpers.noise import VE, Denoiser, Path
 from helpers.noise.spaces import Torus
 
@@ -141,17 +141,17 @@ def test_without_its_head_it_does_not_speak_of_the_cell():
         net.both(c.frac, T, c)
 
 
-def test_lattice_features_of_known_cells():
+def test_the_six_numbers_of_known_cells():
     """log √(C Cᵀ) of a diagonal cell is the logarithm of its edges; its trace is log volume."""
     edges = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64)
     expected = torch.tensor([math.log(2), 0, 0, math.log(3), 0, math.log(5)], dtype=torch.float64)
-    torch.testing.assert_close(lattice_features(torch.diag(edges)), expected)
+    torch.testing.assert_close(cell_to_vector(torch.diag(edges)), expected)
     cell = batch().cell
-    f = lattice_features(cell)
+    f = cell_to_vector(cell)
     trace = f[:, 0] + f[:, 3] + f[:, 5]
     torch.testing.assert_close(trace, torch.linalg.det(cell).abs().log())
     cubic = torch.stack([c.cell for c in prototypes(torch.float64).values()])
-    assert lattice_features(cubic)[:, [1, 2, 4]].abs().max() < 1e-12
+    assert cell_to_vector(cubic)[:, [1, 2, 4]].abs().max() < 1e-12
 
 
 def test_wave_vectors_are_half_of_the_shells():

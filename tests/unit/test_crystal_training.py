@@ -8,12 +8,11 @@ import torch
 from helpers.learn.crystals import (
     crystal_loss,
     masked_mse,
-    take,
     train_crystals,
     train_directly,
     turn_axes,
 )
-from helpers.matter import Crystals, pack, pair_distances, prototypes, variants, wrap
+from helpers.matter import Crystals, pack, pair_distances, prototypes, take, variants, wrap
 from helpers.models.crystals import CrystalNet
 from helpers.models.direct import AtomMLP
 from helpers.noise import VE, BetaTable, Denoiser, Path

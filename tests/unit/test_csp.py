@@ -10,6 +10,7 @@ from helpers.learn import EMA, train
 from helpers.matter import (
     Crystals,
     cell_parameters,
+    cell_to_vector,
     pack,
     prototypes,
     radius_length,
@@ -17,7 +18,7 @@ from helpers.matter import (
     vector_to_cell,
     volume,
 )
-from helpers.models.crystals import CrystalNet, lattice_features
+from helpers.models.crystals import CrystalNet
 from helpers.models.csp import (
     FULL,
     SMALL,
@@ -49,7 +50,7 @@ def test_six_numbers_and_back_keep_lengths_angles_and_volume():
         generator=g
     )
     cell = cell[torch.linalg.det(cell) > 5]
-    back = vector_to_cell(lattice_features(cell))
+    back = vector_to_cell(cell_to_vector(cell))
     torch.testing.assert_close(cell_parameters(back), cell_parameters(cell))
     torch.testing.assert_close(back, back.mT)
 
@@ -58,7 +59,7 @@ def test_any_six_numbers_are_a_cell_of_the_volume_that_the_trace_says():
     vector = torch.empty(100, 6).double().normal_(generator=torch.Generator().manual_seed(0))
     cell = vector_to_cell(vector)
     torch.testing.assert_close(torch.linalg.det(cell), vector[:, [0, 3, 5]].sum(-1).exp())
-    torch.testing.assert_close(lattice_features(cell), vector)
+    torch.testing.assert_close(cell_to_vector(cell), vector)
     with pytest.raises(ValueError, match="a lattice has six numbers"):
         vector_to_cell(vector[:, :5])
 

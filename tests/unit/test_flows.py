@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from helpers.evaluate import Ways, ways_of
-from helpers.learn.couplings import cheapest_order, matched_atoms, ot_pairs
+from helpers.learn.couplings import cheapest_order, ot_pairs
 from helpers.noise import (
     Bridge,
     Denoiser,
@@ -196,52 +196,6 @@ def test_transport_pairs_stay_in_their_block_and_keep_the_noise():
     )
     with pytest.raises(ValueError, match="block = 0: need pairs, and blocks of at least 1"):
         ot_pairs(x0, x1, block=0)
-
-
-def test_matched_atoms_find_a_planted_translation_and_order_of_equal_atoms():
-    torus = Torus()
-    x0 = torch.rand(1, 6, 3, generator=rng(10), dtype=torch.float64).expand(40, 6, 3)
-    species = torch.tensor([13, 13, 6, 6, 6, 0]).expand(40, 6)
-    mask = species > 0
-    order = torch.tensor([1, 0, 3, 4, 2, 5])
-    little = 0.01 * torch.randn(40, 6, 3, generator=rng(11), dtype=torch.float64)
-    x1 = torus.shift(x0[:, order], 0.05 + little)
-    near, noise = matched_atoms(x0, x1, species, mask, n_rounds=2)
-    assert float(torus.diff(near, noise)[mask].abs().max()) < 0.06  # nothing left but noise
-    assert torch.equal(noise[:, 5], x1[:, 5])
-    # Only equal elements changed places: each noise atom is still used once, in its element.
-    for k in (slice(0, 2), slice(2, 5)):
-        assert torch.allclose(noise[:, k].sum(1), x1[:, k].sum(1))
-
-
-def test_matched_atoms_keep_elements_apart_and_padding_in_place():
-    x0 = torch.tensor([[[0.1, 0.1, 0.1], [0.4, 0.1, 0.7], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
-    x1 = x0[:, [1, 0, 2, 3]] + torch.tensor([0.0, 0.0, 0.3, 0.2])[:, None]
-    mask = torch.tensor([[True, True, False, False]])
-    salt, metal = torch.tensor([[11, 17, 0, 0]]), torch.tensor([[11, 11, 0, 0]])
-    assert torch.equal(matched_atoms(x0, x1, salt, mask)[1], x1)  # the exchange would be free
-    _, exchanged = matched_atoms(x0, x1, metal, mask)
-    assert torch.equal(exchanged, x1[:, [1, 0, 2, 3]])
-    # Padding that could be paired better is left where it is.
-    away = x0 + torch.tensor([0.0, 0.0, 0.3, 0.2])[:, None]
-    at_padding = torch.tensor(
-        [[[0.1, 0.1, 0.1], [0.4, 0.1, 0.7], [0.2, 0.2, 0.2], [0.3, 0.3, 0.3]]]
-    )
-    assert torch.equal(matched_atoms(at_padding, away, metal, mask)[1][:, 2:], away[:, 2:])
-
-
-def test_matched_atoms_shorten_the_ways_round_by_round():
-    torus = Torus()
-    x0, x1 = torch.rand(2, 100, 8, 3, generator=rng(12), dtype=torch.float64)
-    species = torch.full((100, 8), 6)
-
-    def cost(pair):
-        return float(torus.diff(*pair).square().sum())
-
-    once, thrice = (matched_atoms(x0, x1, species, n_rounds=n) for n in (1, 3))
-    assert 0.8 * cost((x0, x1)) > cost(once) > cost(thrice)
-    with pytest.raises(ValueError, match=r"n_rounds = 0: need \(B, N, 3\) twice"):
-        matched_atoms(x0, x1, species, n_rounds=0)
 
 
 def test_the_adaptive_solver_follows_a_known_flow_both_ways_and_counts():
