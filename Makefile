@@ -23,12 +23,12 @@ help:  ## this list
 
 .venv/.lab: pyproject.toml constraints.txt .venv/bin/uv
 	@echo "Installing what the notebooks need (once; a minute or two with a fast network) ..."
-	@$(UV) pip install -q -p $(BIN)/python -e '.[lab]' -c constraints.txt
+	@$(UV) pip install -q -p $(BIN)/python -e '.[lab,encoders]' -c constraints.txt
 	@touch $@
 
 .venv/.all: pyproject.toml constraints.txt .venv/bin/uv
 	@echo "Installing what the notebooks, the book and the tests need (once) ..."
-	@$(UV) pip install -q -p $(BIN)/python -e '.[lab,book,test]' -c constraints.txt
+	@$(UV) pip install -q -p $(BIN)/python -e '.[lab,encoders,book,test]' -c constraints.txt
 	@touch $@ .venv/.lab
 
 pins: .venv/bin/uv  ## resolve constraints.txt anew from pyproject.toml
@@ -37,7 +37,7 @@ pins: .venv/bin/uv  ## resolve constraints.txt anew from pyproject.toml
 	  --upgrade pyproject.toml -c .venv/torch.txt -o .venv/pins.txt
 	@{ echo "# Exact versions of everything that make and CI install; written by 'make pins'."; \
 	   grep '^uv==' constraints.txt; \
-	   grep -v -E '^(nvidia|cuda|triton)' .venv/pins.txt | sed -E 's/^torch==.*/torch==2.13.0/' | awk '!seen[$$0]++'; \
+	   grep -v -E '^(nvidia-[^m]|cuda|triton)' .venv/pins.txt | sed -E 's/^torch==.*/torch==2.13.0/' | awk '!seen[$$0]++'; \
 	 } > .venv/new.txt && mv .venv/new.txt constraints.txt
 
 # --- for readers ----------------------------------------------------------------------------

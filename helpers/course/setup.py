@@ -48,6 +48,9 @@ PACKAGES: dict[str, str] = {
     "requests": "requests>=2.28",
     "scipy": "scipy>=1.11",
     "torchdiffeq": "torchdiffeq>=0.2.3",
+    "chgnet": "chgnet>=0.4",
+    "rdkit": "rdkit>=2024.3.1",
+    "gemmi": "gemmi>=0.6.5",
 }
 
 _ALWAYS = ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL")
@@ -60,6 +63,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "03": (*_ALWAYS, "tqdm", "ot"),
     "04": (*_ALWAYS, "tqdm", *_MATTER, "spglib"),
     "05": (*_ALWAYS, "tqdm", *_MATTER, "ot", "torchdiffeq"),
+    "06": (*_ALWAYS, "tqdm", *_MATTER, "chgnet"),
+    "07": (*_ALWAYS, "tqdm", *_MATTER, "spglib", "chgnet"),
+    "08": (*_ALWAYS, "tqdm", "scipy", "pooch", "requests", "rdkit", "gemmi"),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
