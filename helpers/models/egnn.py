@@ -7,7 +7,7 @@ with the attention, the bounded steps and the fixed divisor of the sums of EDM a
 import torch
 from torch import Tensor, nn
 
-from helpers.noise.zerocom import scatter_mean, scatter_sum
+from helpers.matter.graphs import graph_mean, scatter_sum
 
 REACH = 10.0  # Å, the farthest of the distance features
 
@@ -20,13 +20,6 @@ class Graph:
 
     def __init__(self, receiver: Tensor, sender: Tensor, of: Tensor, n: int, moves: Tensor) -> None:
         self.receiver, self.sender, self.of, self.n, self.moves = receiver, sender, of, n, moves
-
-
-def pairs(of: Tensor, also: Tensor, near: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """All (i, j) with of[i] == also[j], two lists (E,); with `near` (M, Q) only where it is True."""
-    same = of[:, None] == also[None]
-    i, j = (same if near is None else same & near).nonzero(as_tuple=True)
-    return i, j
 
 
 def distance_features(square: Tensor, n: int) -> Tensor:
@@ -63,7 +56,8 @@ class Layer(nn.Module):
     def forward(self, h: Tensor, edge: Tensor, graph: Graph, per: float) -> tuple[Tensor, Tensor]:
         """New features (M, H) and what each pair says about moving (E, outputs)."""
         i, j = graph.receiver, graph.sender
-        m = self.message(self.here(h)[i] + self.there(h)[j] + self.edge(edge))  # (E, H)
+        said = self.here(h).index_select(0, i) + self.there(h).index_select(0, j)
+        m = self.message(said + self.edge(edge))  # (E, H)
         if self.attention is not None:
             m = m * torch.sigmoid(self.attention(m))
         heard = scatter_sum(m, i, len(h)) / per
@@ -104,13 +98,13 @@ class EGNN(nn.Module):
         start, h = x, self.first(h)
         i, j = graph.receiver, graph.sender
         for layer in self.layers:
-            away = x[i] - x[j]  # (E, 3), from j to i
+            away = x.index_select(0, i) - x.index_select(0, j)  # (E, 3), from j to i
             square = away.square().sum(-1)
             h, said = layer(h, distance_features(square, self.n_bumps), graph, self.per)
             size = self.bound * torch.tanh(said / self.bound)
             way = away / ((square + 1e-8).sqrt() + 1)[:, None] * size[:, :1]
             if not self.reflect:
-                own = x - scatter_mean(x, graph.of, graph.n)[graph.of]
+                own = x - graph_mean(x, graph.of, graph.n)[graph.of]
                 cross = torch.cross(own[i], own[j], dim=-1)
                 way = way + cross / (cross.norm(dim=-1, keepdim=True) + 1) * size[:, 1:]
             move = scatter_sum(way, i, len(x)) / self.per
@@ -137,9 +131,7 @@ class LookAlike(nn.Module):
     ) -> None:
         super().__init__()
         self.first = nn.Linear(features + 3, hidden)
-        self.layers = nn.ModuleList(
-            Layer(hidden, n_bumps + 4, True, 1) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(Layer(hidden, n_bumps + 4, True, 1) for _ in range(layers))
         self.last = nn.Linear(hidden, out)
         self.place = nn.Linear(hidden, 3)
         self.n_bumps, self.per = n_bumps, per

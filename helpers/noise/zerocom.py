@@ -1,7 +1,7 @@
 """Point clouds of different sizes in one long list, and noise without a centre of mass.
 
 The points of all clouds stand below one another, (M, …), and `index` (M,) says to which of the
-n clouds each belongs. Nothing is padded. Sums over a cloud are torch's own `index_add`.
+n clouds each belongs (`helpers.matter.graphs`). Nothing is padded.
 
 A law that does not care where the origin lies cannot be normalised in R³ᴺ. It lives on the clouds
 whose points sum to zero, a space of 3(N − 1) dimensions, and every constant counts those.
@@ -13,42 +13,12 @@ import math
 import torch
 from torch import Tensor
 
-
-def counts(index: Tensor, n: int) -> Tensor:
-    """How many points each of the n clouds has, (n,), whole numbers.
-
-    Raises ValueError when `index` is no list of whole numbers from 0 to n − 1.
-    """
-    if index.ndim != 1 or index.is_floating_point():
-        raise ValueError(
-            f"an index of shape {tuple(index.shape)} and type {index.dtype}: need one whole "
-            "number for each point"
-        )
-    if len(index) and not (int(index.min()) >= 0 and int(index.max()) < n):
-        raise ValueError(
-            f"the index runs from {int(index.min())} to {int(index.max())}: need clouds 0 to "
-            f"{n - 1}"
-        )
-    return torch.zeros(n, dtype=torch.long, device=index.device).index_add(
-        0, index, torch.ones_like(index)
-    )
-
-
-def scatter_sum(values: Tensor, index: Tensor, n: int) -> Tensor:
-    """The sum of the values (M, …) over each cloud, (n, …); zero where a cloud has no point."""
-    out = torch.zeros(n, *values.shape[1:], dtype=values.dtype, device=values.device)
-    return out.index_add(0, index, values)
-
-
-def scatter_mean(values: Tensor, index: Tensor, n: int) -> Tensor:
-    """The mean of the values (M, …) over each cloud, (n, …); zero where a cloud has no point."""
-    count = counts(index, n).clamp(min=1).to(values)
-    return scatter_sum(values, index, n) / count.reshape(-1, *[1] * (values.ndim - 1))
+from helpers.matter.graphs import graph_mean, scatter_sum
 
 
 def remove_mean(x: Tensor, index: Tensor, n: int) -> Tensor:
     """The points (M, 3) moved so that each of the n clouds has its centre at the origin."""
-    return x - scatter_mean(x, index, n)[index]
+    return x - graph_mean(x, index, n)[index]
 
 
 def centred_noise(
@@ -60,7 +30,7 @@ def centred_noise(
 
 def dimensions(index: Tensor, n: int, centred: bool = True) -> Tensor:
     """How many numbers each cloud is free in, (n,): 3(N − 1), or 3N when not centred."""
-    return 3 * (counts(index, n) - int(centred))
+    return 3 * (torch.bincount(index, minlength=n) - int(centred))
 
 
 def log_density(
@@ -71,7 +41,7 @@ def log_density(
     σ is a number or (n,). With centred=True the points must be centred already.
     Raises ValueError when they are not.
     """
-    if centred and float(scatter_mean(x, index, n).abs().max()) > 1e-3 * float(1 + x.abs().max()):
+    if centred and float(graph_mean(x, index, n).abs().max()) > 1e-3 * float(1 + x.abs().max()):
         raise ValueError("the clouds are not centred: take their mean off first, remove_mean")
     d = dimensions(index, n, centred).to(x)
     log_sigma = torch.as_tensor(sigma).to(x).log()
