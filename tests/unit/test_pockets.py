@@ -1,4 +1,4 @@
-"""Made ligands and pockets: the law holds in every pair, is seen when broken, and follows motion."""
+"""Made ligands and pockets: the law holds in every pair, is seen when broken, and moves along."""
 
 import pytest
 import torch
@@ -231,9 +231,11 @@ def test_a_carbonyl_has_its_site_in_line_and_a_blocked_one_beside_it():
 def test_places_spread_evenly_and_stop_when_full():
     g = torch.Generator().manual_seed(0)
     grid = 3.0 * sphere(400)
-    six = spread(grid, grid.new_zeros(0, 3), 6, g)
-    assert six.shape == (6, 3)
-    assert torch.pdist(six).min() > 3.4  # an octahedron, the best there is, has 4.24
+    three = spread(grid, grid.new_zeros(0, 3), 3, g)
+    # The second opposite the first, the third on the equator between them.
+    d = [6.0, 18**0.5, 18**0.5]
+    torch.testing.assert_close(torch.pdist(three), torch.tensor(d), atol=0.2, rtol=0)
+    assert torch.pdist(spread(grid, grid.new_zeros(0, 3), 99, g)).min() >= SPACING
     assert len(spread(grid, grid.new_zeros(0, 3), 99, g)) < 20
     assert len(spread(grid[:0], grid[:0], 5, g)) == 0
 
