@@ -14,12 +14,15 @@ from helpers.matter.graphs import (
     take_graphs,
 )
 from helpers.matter.ligands import (
+    COMBINATIONS,
     ELEMENTS,
     KINDS,
     conformer,
+    drawn,
     in_this_world,
     ligand_smiles,
     ligands,
+    written,
 )
 from helpers.matter.pockets import (
     ACCEPTOR,
@@ -68,8 +71,12 @@ def test_this_world_is_large_and_its_elements_say_what_they_do():
     assert not in_this_world(Chem.MolFromSmiles("c1ccncc1"))  # N without hydrogen
     assert not in_this_world(Chem.MolFromSmiles("CCO"))  # O with one
     assert not in_this_world(Chem.MolFromSmiles("NC1CCCO1"))  # falls apart in water
-    with pytest.raises(ValueError, match="no molecule of this world has 30 to 31 heavy atoms"):
-        ligand_smiles(30, 31)
+    assert written(0) == "c1ccccc1" and written(1) == "Cc1ccccc1"
+    assert written(9 * COMBINATIONS // 22) is None  # cyclopentane alone has five atoms
+    some = drawn(50, torch.Generator().manual_seed(0))
+    assert len(set(some)) == 50 and set(some) <= set(world)
+    with pytest.raises(ValueError, match=f"n = 0 molecules: need 1 to {len(world)}"):
+        drawn(0)
 
 
 def test_a_conformer_has_the_bond_lengths_of_its_molecule():
@@ -108,8 +115,6 @@ def test_ligands_are_different_seeded_and_turned():
     # No direction is preferred: E x xᵀ is a multiple of 1.
     moments = batch.x.T @ batch.x / len(batch.x)
     assert (moments / moments.trace() - torch.eye(3) / 3).abs().max() < 0.1
-    with pytest.raises(ValueError, match="n = 0: this world has"):
-        ligands(0)
     with pytest.raises(ValueError, match="kinds = 3: need 6 to 10"):
         ligands(1, kinds=3)
 
