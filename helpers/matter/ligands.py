@@ -6,8 +6,6 @@ off atoms alone, before any bond is known. (In general N accepts too, as in pyri
 donates.)
 """
 
-from functools import cache
-
 import torch
 from rdkit import Chem
 from rdkit.Chem import AllChem
@@ -35,23 +33,41 @@ GROUPS = (
 UNSTABLE = Chem.MolFromSmarts("[CX4](-[#7,#8,#16])-[F,Cl,#7,#16]")
 
 
-@cache
-def ligand_smiles(smallest: int = 6, largest: int = 13) -> tuple[str, ...]:
-    """The canonical SMILES of all molecules of this world with so many heavy atoms, sorted.
+SMALLEST, LARGEST = 6, 13  # heavy atoms
+COMBINATIONS = len(RINGS) * (len(GROUPS) + 1) ** 2
 
-    Raises ValueError when there are none.
+
+def ligand_smiles() -> tuple[str, ...]:
+    """The canonical SMILES of all molecules of this world, sorted; takes a second or two."""
+    return tuple(sorted({smiles for k in range(COMBINATIONS) if (smiles := written(k))}))
+
+
+def written(number: int) -> str | None:
+    """The canonical SMILES of this ring with these groups, combination 0 … COMBINATIONS − 1; None
+    when it is too small, too large, or not in this world."""
+    number, one = divmod(number, len(GROUPS) + 1)
+    ring, two = divmod(number, len(GROUPS) + 1)
+    names = ("", *GROUPS)
+    groups = (f"({names[k]})" if k else "" for k in (one, two))
+    mol = Chem.MolFromSmiles(RINGS[ring].format(*groups))
+    fits = SMALLEST <= mol.GetNumAtoms() <= LARGEST and in_this_world(mol)
+    return Chem.MolToSmiles(mol) if fits else None
+
+
+def drawn(n: int, generator: torch.Generator | None = None) -> list[str]:
+    """n different molecules of this world, drawn at random, as canonical SMILES.
+
+    Raises ValueError when n is below 1 or more than there are.
     """
-    found = set()
-    for ring in RINGS:
-        for one in ("", *GROUPS):
-            for two in ("", *GROUPS):
-                text = ring.format(*(f"({group})" if group else "" for group in (one, two)))
-                mol = Chem.MolFromSmiles(text)
-                if smallest <= mol.GetNumAtoms() <= largest and in_this_world(mol):
-                    found.add(Chem.MolToSmiles(mol))
-    if not found:
-        raise ValueError(f"no molecule of this world has {smallest} to {largest} heavy atoms")
-    return tuple(sorted(found))
+    found: dict[str, None] = {}  # a set that keeps its order
+    order = torch.randperm(COMBINATIONS, generator=generator).tolist()
+    while order and len(found) < n:
+        smiles = written(order.pop())
+        if smiles:
+            found[smiles] = None
+    if n < 1 or len(found) < n:
+        raise ValueError(f"n = {n} molecules: need 1 to {len(ligand_smiles())}, all there are")
+    return list(found)
 
 
 def in_this_world(mol: Chem.Mol) -> bool:
@@ -89,16 +105,12 @@ def ligands(n: int, seed: int = 0, kinds: int = KINDS) -> tuple[Graphs, list[str
     """n different molecules of this world, each in one conformer, turned at random, and their
     SMILES: x about each centroid, h one-hot (N, kinds).
 
-    Raises ValueError when n is not between 1 and the number there are, or for fewer than six
-    kinds.
+    Raises ValueError for kinds outside 6 … 10, and as `drawn` does.
     """
-    there = ligand_smiles()
-    if not 1 <= n <= len(there):
-        raise ValueError(f"n = {n}: this world has {len(there)} molecules")
     if not KINDS <= kinds <= len(ELEMENTS):
         raise ValueError(f"kinds = {kinds}: need {KINDS} to {len(ELEMENTS)} element classes")
     generator = torch.Generator().manual_seed(seed)
-    chosen = [there[k] for k in torch.randperm(len(there), generator=generator)[:n].tolist()]
+    chosen = drawn(n, generator)
     shapes = [conformer(smiles, seed) for smiles in chosen]
     batch = pack_graphs([(x, torch.eye(kinds)[types]) for x, types in shapes])
     return rotated(batch, random_rotations(n, generator)), chosen

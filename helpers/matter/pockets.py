@@ -3,7 +3,7 @@
 A pocket is a shell of sites of three kinds. The law: a donor site stands 2.9 Å from an O (which
 accepts), an acceptor site 2.9 Å from an N (which donates), each where the bonds of that atom leave
 room; hydrophobic sites stand 4 Å from carbon, sulfur or halogen and further from every N and O; no
-site is too close to any atom; and the number of sites grows with the surface of the ligand. One
+site is too close to any atom; and there are three sites more than atoms, give or take one. One
 side is open: a pocket has a mouth. All of it follows from positions and elements of the ligand.
 """
 
@@ -20,9 +20,9 @@ NITROGEN, OXYGEN = 1, 2  # their places in the types; all others count as carbon
 #: Å from a site to its partner: polar ones up to 0.1 Å more or less.
 POLAR, APOLAR = 2.9, 4.0
 #: Å from a polar site to any other atom, from a hydrophobic one to N and O: at least.
-OTHERS, ASIDE = 3.3, 4.3
-#: Å between hydrophobic sites, and between a polar site and any other: at least.
-SPACING, NEIGHBOURS = 4.5, 3.2
+OTHERS, ASIDE = 3.3, 4.1
+SPACING = 3.0  # Å between two sites, at least
+MORE = 3  # sites than atoms, give or take one
 MOUTH = 0.3  # the share of all directions that stays open
 BONDED = 1.95  # Å: longer than every bond between the elements of the made ligands
 #: What counts when generated atoms are judged, in Å: a site is faced within these limits …
@@ -58,17 +58,30 @@ def pocket_around(
     limit = torch.where(fat, APOLAR - 1e-3, ASIDE)
     closed = torch.nn.functional.normalize(shell - x.mean(0), dim=1) @ mouth < 1 - 2 * MOUTH
     shell = shell[closed & (torch.cdist(shell, x) > limit).all(1)]
-    shell = shell[(torch.cdist(shell, polar) > NEIGHBOURS).all(1)]
-    shell = shell[torch.randperm(len(shell), generator=generator)]
-    taken = []
-    while len(shell):
-        taken.append(shell[0])
-        shell = shell[torch.cdist(shell[:1], shell)[0] >= SPACING]
-    if not len(polar) + len(taken):
+    wanted = len(x) + MORE + int(torch.randint(-1, 2, (), generator=generator))
+    sites = spread(shell, polar, wanted, generator)
+    if not len(sites):
         raise ValueError(f"a ligand of {len(x)} atoms leaves no room for a site of its pocket")
-    kinds = torch.where(types[partner] == OXYGEN, DONOR, ACCEPTOR)
-    fill = torch.full((len(taken),), HYDROPHOBIC)
-    return torch.cat([polar, *(site[None] for site in taken)]), torch.cat([kinds, fill])
+    kinds = torch.full((len(sites),), HYDROPHOBIC)
+    kinds[: len(polar)] = torch.where(types[partner] == OXYGEN, DONOR, ACCEPTOR)
+    return sites, kinds
+
+
+def spread(
+    places: Tensor, sites: Tensor, wanted: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """The sites (p, 3) and then the places that are farthest from all before them, (wanted, 3).
+
+    Fewer when no place is left that keeps the least spacing. The first place is drawn at random.
+    """
+    if len(places) and not len(sites):
+        sites = places[torch.randint(len(places), (1,), generator=generator)]
+    free = torch.cdist(places, sites).amin(1) if len(places) else places.new_zeros(0)
+    while len(sites) < wanted and len(free) and float(free.max()) >= SPACING:
+        best = places[free.argmax()][None]
+        sites = torch.cat([sites, best])
+        free = torch.minimum(free, torch.cdist(places, best)[:, 0])
+    return sites
 
 
 def polar_sites(
@@ -87,7 +100,7 @@ def polar_sites(
         places = x[k] + length * ways[ways @ out[k] > 0.3]
         limit = torch.full((len(x),), OTHERS).index_fill(0, torch.tensor(k), 0.0)
         free = (torch.cdist(places, x) > limit).all(1)
-        free &= (torch.cdist(places, sites) > NEIGHBOURS).all(1)
+        free &= (torch.cdist(places, sites) > SPACING).all(1)
         if bool(free.any()):
             sites = torch.cat([sites, places[free][:1]])
             partner.append(k)
