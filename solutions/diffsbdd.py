@@ -652,7 +652,7 @@ def judge_lj_loss(loss):
             "the weight is zero at the data: it is turned round, it must be largest at t = 0": 0
             * q,
             "that is 4 [(r/d)¹² − (r/d)⁶]: there r is where the energy is zero, here it is where "
-            "it is least": 4 * (q**2 - q),
+            "it is least": (4 * (q**2 - q)).clamp(max=3),
             "the factor 2 of the attraction is missing": q**2 - q,
             "the sign: bonds would be pushed apart": -energy,
             "the powers are 6 and 3; they are 12 and 6": q - 2 * q**0.5,

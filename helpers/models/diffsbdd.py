@@ -1,7 +1,8 @@
 """The network of the pocket chapter: what it is told of ligand and pocket, and what it says.
 
 Source: Schneuing et al., Structure-based drug design with equivariant diffusion models (2024);
-Hoogeboom et al., EDM (2022).
+Hoogeboom et al., EDM (2022). What is ours: the network's words are scaled by the known spread of
+the data before they count as noise (Karras et al. 2022), which saves most of a short training.
 """
 
 from typing import NamedTuple
@@ -9,11 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from helpers.matter.graphs import Graphs, pairs
+from helpers.matter.graphs import Graphs, graph_mean, pairs
 from helpers.models.egnn import EGNN, Graph, LookAlike
 from helpers.models.mlp import time_features
+from helpers.noise import Schedule, marginal_std, read
 from helpers.noise.gammas import Polynomial
-from helpers.noise.schedules import Schedule
 
 
 class Scales(NamedTuple):
@@ -23,12 +24,21 @@ class Scales(NamedTuple):
     h: float = 4.0
 
 
+class Spread(NamedTuple):
+    """Standard deviations of one clean number, in the model's units, in the made world."""
+
+    ligand: float = 1.6
+    pocket: float = 3.2
+    h: float = 0.1
+
+
 class PocketDenoiser(nn.Module):
     """eps(ligand, pocket, t): the noise in a noisy ligand and, in joint mode, in its pocket.
 
     ligand and pocket are `Graphs` in the model's units (`encode`), t (B,) times. In the
-    conditional mode the pocket is clean and stays where it is; in the joint mode both move.
-    Coordinate noise is the displacement of the network, feature noise is read off the features.
+    conditional mode the pocket is clean and stays where it is, its centroid at the origin; in
+    the joint mode both are noisy and the centroid of both together is the origin.
+    What the network says of the coordinates is a displacement, of the features a feature.
     """
 
     def __init__(
@@ -44,13 +54,11 @@ class PocketDenoiser(nn.Module):
         n_times: int = 8,
         reflect: bool = True,
         look_alike: bool = False,
-        spread: tuple | None = None,
     ) -> None:
         super().__init__()
         self.kinds, self.sites, self.joint, self.cutoff = kinds, sites, joint, cutoff
         self.schedule = Polynomial() if schedule is None else schedule
-        self.scales, self.n_times = Scales(), n_times
-        self.spread = spread
+        self.scales, self.spread, self.n_times = Scales(), Spread(), n_times
         n_in, n_out = kinds + sites + 2 + n_times, kinds + sites
         self.net: nn.Module
         if look_alike:
@@ -58,9 +66,18 @@ class PocketDenoiser(nn.Module):
         else:
             self.net = EGNN(n_in, n_out, hidden, layers, reflect=reflect)
 
-    def encode(self, clean: Graphs) -> Graphs:
-        """Graphs in Å with one-hot features, in the model's units."""
-        return clean._replace(x=clean.x / self.scales.x, h=clean.h / self.scales.h)
+    def encode(self, ligand: Graphs, pocket: Graphs) -> tuple[Graphs, Graphs]:
+        """Both in the model's units, with the origin of its mode."""
+        n = ligand.n_graphs
+        x, of = pocket.x, pocket.batch
+        if self.joint:
+            x, of = torch.cat([ligand.x, x]), torch.cat([ligand.batch, of])
+        centre = graph_mean(x, of, n)
+        scaled = [
+            part._replace(x=(part.x - centre[part.batch]) / self.scales.x, h=part.h / self.scales.h)
+            for part in (ligand, pocket)
+        ]
+        return scaled[0], scaled[1]
 
     def decode(self, state: Graphs) -> Graphs:
         """Graphs in Å; features become one-hot at their largest entry, no dice are thrown."""
@@ -74,34 +91,41 @@ class PocketDenoiser(nn.Module):
 
         `told` (B,) says which ligands hear of their pocket at all; without it all do.
         """
-        m, n = len(ligand.x), len(t)
+        m, of = len(ligand.x), torch.cat([ligand.batch, pocket.batch])
         x = torch.cat([ligand.x, pocket.x]) * self.scales.x
-        of = torch.cat([ligand.batch, pocket.batch])
-        graph = self.graph(x, ligand.batch, pocket.batch, n, told)
+        graph = self.graph(x, ligand.batch, pocket.batch, len(t), told)
         is_pocket = (torch.arange(len(x), device=x.device) >= m).to(x)[:, None]
         h = torch.block_diag(ligand.h, pocket.h)
         h = torch.cat([h, is_pocket, 1 - is_pocket, time_features(t, self.n_times)[of]], -1)
         move, out = self.net(x, h, graph)
-        feature = out
-        if self.spread:
-            a, sg = self.schedule.alpha(t)[of, None], self.schedule.sigma(t)[of, None]
-            sx, sh = self.spread
-            tx, th = (a * a * sx * sx + sg * sg).sqrt(), (a * a * sh * sh + sg * sg).sqrt()
-            move = (sg * x - sx * a * tx * move) / tx**2
-            feature = (sg * h[:, : out.shape[1]] - sh * a * th * feature) / th**2
-        else:
-            feature = out - h[:, : out.shape[1]]
-        return (
-            torch.cat([move[:m], feature[:m, : self.kinds]], -1),
-            torch.cat([move[m:], feature[m:, self.kinds :]], -1) * float(self.joint),
-        )
+        in_ligand = self._noise(ligand, move[:m], out[:m, : self.kinds], t, self.spread.ligand)
+        if not self.joint:
+            return in_ligand, torch.zeros(len(pocket.x), 3 + self.sites).to(x)
+        in_pocket = self._noise(pocket, move[m:], out[m:, self.kinds :], t, self.spread.pocket)
+        return in_ligand, in_pocket
+
+    def _noise(self, part: Graphs, move: Tensor, out: Tensor, t: Tensor, spread: float) -> Tensor:
+        """What the network says, as noise: kind "edm" of `helpers.noise.predictions`."""
+        at, schedule = t[part.batch], self.schedule
+        x = read(move, part.x, at, schedule, "edm", spread).eps
+        return torch.cat([x, read(out, part.h, at, schedule, "edm", self.spread.h).eps], -1)
+
+    def worth(self, part: Graphs, t: Tensor, spread: float, limit: float) -> Tensor:
+        """The weight of each squared error of the noise, shaped like it: 1 near the data, and at
+        most `limit` where the noise is nearly all there is and easily guessed."""
+        weights = []
+        for s, width in ((spread, 3), (self.spread.h, part.h.shape[1])):
+            signal = self.schedule.alpha(t) * s
+            w = (marginal_std(self.schedule, t, s) / signal).square().clamp(max=limit)
+            weights.append(w[part.batch, None].expand(-1, width))
+        return torch.cat(weights, -1)
 
     def graph(
-        self, x: Tensor, ligand_of: Tensor, pocket_of: Tensor, n: int, told: Tensor | None
+        self, x: Tensor, ligand_of: Tensor, pocket_of: Tensor, n: int, told: Tensor | None = None
     ) -> Graph:
         """Who hears whom: ligand atoms hear their ligand and the pocket points within the cutoff.
 
-        In the joint mode the pocket hears both as well.
+        In the joint mode the pocket hears both as well, and moves.
         """
         m = len(ligand_of)
         i, j = pairs(ligand_of, ligand_of)
@@ -120,14 +144,3 @@ class PocketDenoiser(nn.Module):
             moves = torch.ones_like(moves)
         of = torch.cat([ligand_of, pocket_of])
         return Graph(torch.cat(receiver), torch.cat(sender), of, n, moves)
-
-
-def noisy(
-    clean: Graphs, t: Tensor, schedule: Schedule, generator: torch.Generator | None = None
-) -> tuple[Graphs, Tensor]:
-    """Graphs in the model's units with the noise of times t (B,), and that noise (M, 3 + K)."""
-    eps = torch.empty(len(clean.x), 3 + clean.h.shape[1], device=clean.x.device)
-    eps = eps.normal_(generator=generator)
-    alpha, sigma = (part(t)[clean.batch, None] for part in (schedule.alpha, schedule.sigma))
-    x, h = alpha * clean.x + sigma * eps[:, :3], alpha * clean.h + sigma * eps[:, 3:]
-    return clean._replace(x=x, h=h), eps
