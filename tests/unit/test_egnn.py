@@ -54,7 +54,7 @@ def changes(kind, name):
     x, h = points()
     move = MOVES[name]
     (a, fa), (b, fb) = net(x, h, graph), net(move(x), h, graph)
-    return float((move(a) - b).abs().max()), float((fa - fb).abs().max())
+    return (move(a) - b).abs().max().item(), (fa - fb).abs().max().item()
 
 
 @pytest.mark.parametrize("name", MOVES)
