@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from helpers.matter.graphs import Graphs, graph_mean, pairs
 from helpers.models.egnn import EGNN, Graph, LookAlike
 from helpers.models.mlp import time_features
-from helpers.noise import Schedule, marginal_std, read
+from helpers.noise import Schedule, read
 from helpers.noise.gammas import Polynomial
 
 
@@ -109,16 +109,6 @@ class PocketDenoiser(nn.Module):
         at, schedule = t[part.batch], self.schedule
         x = read(move, part.x, at, schedule, "edm", spread).eps
         return torch.cat([x, read(out, part.h, at, schedule, "edm", self.spread.h).eps], -1)
-
-    def worth(self, part: Graphs, t: Tensor, spread: float, limit: float) -> Tensor:
-        """The weight of each squared error of the noise, shaped like it: 1 near the data, and at
-        most `limit` where the noise is nearly all there is and easily guessed."""
-        weights = []
-        for s, width in ((spread, 3), (self.spread.h, part.h.shape[1])):
-            signal = self.schedule.alpha(t) * s
-            w = (marginal_std(self.schedule, t, s) / signal).square().clamp(max=limit)
-            weights.append(w[part.batch, None].expand(-1, width))
-        return torch.cat(weights, -1)
 
     def graph(
         self, x: Tensor, ligand_of: Tensor, pocket_of: Tensor, n: int, told: Tensor | None = None
