@@ -29,12 +29,13 @@ def fit_of(ligand: Graphs, pocket: Graphs) -> Fit:
     n = ligand.n_graphs
     met, close = facing(ligand, pocket), clashes(ligand, pocket)
     kind = pocket.types
-    sites = [
+    donors, acceptors, hydrophobic = (
         share_of(met[kind == k], pocket.batch[kind == k], n) for k in (DONOR, ACCEPTOR, HYDROPHOBIC)
-    ]
+    )
     spoilt = torch.bincount(ligand.batch[close], minlength=n) > 0
     clear = share_of(~spoilt, torch.arange(n), n)
-    return Fit(*sites, share_of(close, ligand.batch, n), clear)
+    close_atoms = share_of(close, ligand.batch, n)
+    return Fit(donors, acceptors, hydrophobic, close_atoms, clear)
 
 
 def share_of(hit: Tensor, batch: Tensor, n: int) -> Estimate:
