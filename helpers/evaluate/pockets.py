@@ -49,7 +49,8 @@ def share_of(hit: Tensor, batch: Tensor, n: int) -> Estimate:
     if not float(count.sum()):
         return Estimate(float("nan"), float("nan"))
     r = hits.sum() / count.sum()
-    return Estimate(float(r), float(((hits - r * count) / count.mean()).std() / n**0.5))
+    influence = (hits - r * count) / count.mean()
+    return Estimate(float(r), float(influence.std() / n**0.5) if n > 1 else float("nan"))
 
 
 def size_correlation(ligand_sizes: Tensor, pocket_sizes: Tensor) -> Estimate:
