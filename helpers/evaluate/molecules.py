@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 from rdkit import Chem, DataStructs, RDConfig
-from rdkit.Chem import QED, Crippen, Descriptors, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import QED, rdFingerprintGenerator, rdMolDescriptors
 
 from helpers.evaluate.estimates import Estimate, mean_of
 
@@ -77,20 +77,26 @@ def drug_scores(mol: Chem.Mol) -> DrugScores:
     Journal of Cheminformatics 1, 8 (2009) for SA.
     """
     sa = (10 - sascorer().calculateScore(mol)) / 9
-    return DrugScores(QED.qed(mol), sa, Crippen.MolLogP(mol), lipinski(mol))
+    return DrugScores(QED.qed(mol), sa, log_p(mol), lipinski(mol))
 
 
 def lipinski(mol: Chem.Mol) -> int:
     """How many of five rules hold: mass below 500, at most 5 donors, at most 10 acceptors, logP
     from −2 to 5, at most 10 rotatable bonds."""
     rules = (
-        Descriptors.ExactMolWt(mol) < 500,
+        rdMolDescriptors.CalcExactMolWt(mol) < 500,
         rdMolDescriptors.CalcNumLipinskiHBD(mol) <= 5,
         rdMolDescriptors.CalcNumLipinskiHBA(mol) <= 10,
-        -2 <= Crippen.MolLogP(mol) <= 5,
+        -2 <= log_p(mol) <= 5,
         rdMolDescriptors.CalcNumRotatableBonds(mol) <= 10,
     )
     return sum(rules)
+
+
+def log_p(mol: Chem.Mol) -> float:
+    """The logarithm of the partition between octanol and water, by the atoms' contributions:
+    Wildman and Crippen, J. Chem. Inf. Comput. Sci. 39, 868 (1999)."""
+    return rdMolDescriptors.CalcCrippenDescriptors(mol)[0]
 
 
 def diversity(mols: Sequence[Chem.Mol]) -> float:

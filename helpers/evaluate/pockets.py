@@ -29,12 +29,13 @@ def fit_of(ligand: Graphs, pocket: Graphs) -> Fit:
     n = ligand.n_graphs
     met, close = facing(ligand, pocket), clashes(ligand, pocket)
     kind = pocket.types
-    sites = [
+    donors, acceptors, hydrophobic = (
         share_of(met[kind == k], pocket.batch[kind == k], n) for k in (DONOR, ACCEPTOR, HYDROPHOBIC)
-    ]
+    )
     spoilt = torch.bincount(ligand.batch[close], minlength=n) > 0
     clear = share_of(~spoilt, torch.arange(n), n)
-    return Fit(*sites, share_of(close, ligand.batch, n), clear)
+    close_atoms = share_of(close, ligand.batch, n)
+    return Fit(donors, acceptors, hydrophobic, close_atoms, clear)
 
 
 def share_of(hit: Tensor, batch: Tensor, n: int) -> Estimate:
@@ -48,7 +49,8 @@ def share_of(hit: Tensor, batch: Tensor, n: int) -> Estimate:
     if not float(count.sum()):
         return Estimate(float("nan"), float("nan"))
     r = hits.sum() / count.sum()
-    return Estimate(float(r), float(((hits - r * count) / count.mean()).std() / n**0.5))
+    influence = (hits - r * count) / count.mean()
+    return Estimate(float(r), float(influence.std() / n**0.5) if n > 1 else float("nan"))
 
 
 def size_correlation(ligand_sizes: Tensor, pocket_sizes: Tensor) -> Estimate:

@@ -87,7 +87,8 @@ def matching(edges: dict[int, tuple[int, int]], gain: dict[int, float]) -> list[
     chosen: list[int] = []
     todo = set(edges)
     while todo:
-        piece, grown = set(), {min(todo)}
+        piece: set[int] = set()
+        grown = {min(todo)}
         while grown != piece:
             piece, grown = grown, {k for k in todo if any(meet(k, other) for other in grown)}
         todo -= piece

@@ -8,7 +8,8 @@ donates.)
 
 import torch
 from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit.Chem.rdDistGeom import EmbedMolecule
+from rdkit.Chem.rdForceFieldHelpers import MMFFOptimizeMolecule
 from torch import Tensor
 
 from helpers.matter.graphs import Graphs, pack_graphs, random_rotations, rotated
@@ -91,11 +92,9 @@ def conformer(smiles: str, seed: int = 0) -> tuple[Tensor, Tensor]:
     if strange:
         raise ValueError(f"{smiles}: {', '.join(strange)} is none of {', '.join(ELEMENTS)}")
     full = Chem.AddHs(mol)
-    options = AllChem.ETKDGv3()
-    options.randomSeed = seed
-    if AllChem.EmbedMolecule(full, options) < 0:
+    if EmbedMolecule(full, randomSeed=seed) < 0:
         raise ValueError(f"{smiles}: RDKit found no conformer with seed {seed}")
-    AllChem.MMFFOptimizeMolecule(full)
+    MMFFOptimizeMolecule(full)
     x = full.GetConformer().GetPositions()[: len(symbols)]  # hydrogens stand behind
     types = torch.tensor([ELEMENTS.index(symbol) for symbol in symbols])
     return torch.as_tensor(x - x.mean(0), dtype=torch.float32), types

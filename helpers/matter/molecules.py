@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from rdkit import Chem, rdBase
-from rdkit.Chem import AllChem, rdMolAlign
+from rdkit.Chem import rdForceFieldHelpers, rdMolAlign
 from torch import Tensor
 
 from helpers.matter.bonds import bonds_of, orders_of
@@ -100,10 +100,10 @@ def relax(mol: Chem.Mol, steps: int = 200) -> Relaxed:
         raise ValueError("a molecule without a conformer cannot be relaxed: it has no positions")
     full = Chem.AddHs(mol, addCoords=True)
     with rdBase.BlockLogs():
-        known = AllChem.UFFHasAllMoleculeParams(full)
+        known = rdForceFieldHelpers.UFFHasAllMoleculeParams(full)
     if not known:
         raise ValueError(f"UFF has no parameters for some atom of {Chem.MolToSmiles(mol)}")
-    field = AllChem.UFFGetMoleculeForceField(full)
+    field = rdForceFieldHelpers.UFFGetMoleculeForceField(full)
     before = field.CalcEnergy()
     field.Minimize(maxIts=steps)
     after = Chem.RemoveHs(full)

@@ -30,11 +30,11 @@ def read_sdf(source: str | os.PathLike[str] | bytes) -> list[Chem.Mol]:
     Raises FileNotFoundError when there is no such file, and ValueError that names the entry that
     cannot be read.
     """
-    content = source
-    if isinstance(source, str) and "\n" in source:
-        content = source.encode()
-    elif not isinstance(source, bytes):
-        content = Path(source).read_bytes()
+    if isinstance(source, bytes):
+        content = source.decode()
+    else:
+        text = isinstance(source, str) and "\n" in source
+        content = str(source) if text else Path(source).read_text(encoding="utf-8")
     supplier = Chem.SDMolSupplier()
     with rdBase.BlockLogs():
         supplier.SetData(content, removeHs=True)
