@@ -6,6 +6,8 @@ off atoms alone, before any bond is known. (In general N accepts too, as in pyri
 donates.)
 """
 
+from functools import cache
+
 import torch
 from rdkit import Chem
 from rdkit.Chem.rdDistGeom import EmbedMolecule
@@ -38,6 +40,7 @@ SMALLEST, LARGEST = 6, 13  # heavy atoms
 COMBINATIONS = len(RINGS) * (len(GROUPS) + 1) ** 2
 
 
+@cache
 def ligand_smiles() -> tuple[str, ...]:
     """The canonical SMILES of all molecules of this world, sorted; takes a second or two."""
     return tuple(sorted({smiles for k in range(COMBINATIONS) if (smiles := written(k))}))

@@ -87,7 +87,7 @@ def test_bad_atoms_are_named():
 
 # --- molecules.py -------------------------------------------------------------------------------
 def test_made_ligands_come_back_from_their_points():
-    batch, smiles = ligands(60, seed=8)
+    batch, smiles = ligands(40, seed=8)
     found = molecules(batch)
     assert [Chem.MolToSmiles(mol) for mol in found] == smiles
 

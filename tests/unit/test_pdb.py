@@ -187,7 +187,6 @@ def test_mmcif_is_read_by_the_authors_numbers_and_models_are_chosen():
         (pdb(PROTEIN[0][:30] + "  what  " + PROTEIN[0][38:]), "line 2 of this PDB file is damaged"),
         (pdb(PROTEIN[0][:50]), "line 2 of this PDB file is damaged"),
         ("data_x\n_a 'b\n", "this mmCIF file is damaged"),
-        ("data_x\n_a 1\n", "no atom was found in this mmCIF file"),
         (pdb(*REST), "9XYZ has no amino acid: a protein is needed"),
     ],
 )
@@ -229,7 +228,6 @@ def test_a_pocket_by_sdf_is_that_of_the_same_ligand(tmp_path):
 @pytest.mark.parametrize(
     "ask, words",
     [
-        (lambda: pocket_by_residues(SMALL, []), "an empty list of residues is no pocket"),
         (lambda: pocket_by_residues(SMALL, ["11"]), "a residue is asked for as chain:number"),
         (lambda: pocket_by_residues(SMALL, ["A:20"]), "LYS A:20 is part of the protein but was"),
         (lambda: pocket_by_residues(SMALL, ["A:21A"]), "GLU A:21A is part of the protein but"),
@@ -245,6 +243,13 @@ def test_a_pocket_by_sdf_is_that_of_the_same_ligand(tmp_path):
 def test_what_cannot_be_a_pocket_is_said(ask, words):
     with pytest.raises(ValueError, match=words):
         ask()
+
+
+def test_what_is_empty_is_said():
+    with pytest.raises(ValueError, match="an empty list of residues is no pocket: name them"):
+        pocket_by_residues(SMALL, [])
+    with pytest.raises(ValueError, match="no atom was found in this mmCIF file: it lacks the"):
+        read_structure("data_x\n_a 1\n")
 
 
 def test_residues_that_lack_or_hold_something_are_named():

@@ -105,16 +105,16 @@ def test_a_molecule_that_cannot_be_embedded_is_named():
 
 
 def test_ligands_are_different_seeded_and_turned():
-    batch, smiles = ligands(40, seed=1)
-    assert len(set(smiles)) == batch.n_graphs == 40 and batch.h.shape[1] == KINDS
-    again, same = ligands(40, seed=1)
+    batch, smiles = ligands(30, seed=1)
+    assert len(set(smiles)) == batch.n_graphs == 30 and batch.h.shape[1] == KINDS
+    again, same = ligands(30, seed=1)
     assert same == smiles and torch.equal(again.x, batch.x)
-    assert set(ligands(40, seed=2)[1]) != set(smiles)
-    assert graph_mean(batch.x, batch.batch, 40).abs().max() < 1e-5
+    assert set(drawn(30, torch.Generator().manual_seed(2))) != set(smiles)
+    assert graph_mean(batch.x, batch.batch, 30).abs().max() < 1e-5
     assert ligands(2, kinds=10)[0].h.shape[1] == 10
     # No direction is preferred: E x xᵀ is a multiple of 1.
     moments = batch.x.T @ batch.x / len(batch.x)
-    assert (moments / moments.trace() - torch.eye(3) / 3).abs().max() < 0.1
+    assert (moments / moments.trace() - torch.eye(3) / 3).abs().max() < 0.12
     with pytest.raises(ValueError, match="kinds = 3: need 6 to 10"):
         ligands(1, kinds=3)
 
