@@ -45,13 +45,12 @@ class Layer(nn.Module):
         self.edge = nn.Linear(n_edge, hidden, bias=False)
         self.message = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.attention = nn.Linear(hidden, 1) if attention else None
-        self.gate = nn.Sequential(
-            nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, outputs, bias=False)
-        )
+        last = nn.Linear(hidden, outputs, bias=False)
+        nn.init.normal_(last.weight, std=1e-3)  # at first nothing moves
+        self.gate = nn.Sequential(nn.Linear(hidden, hidden), nn.SiLU(), last)
         self.update = nn.Sequential(
             nn.Linear(2 * hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden)
         )
-        nn.init.normal_(self.gate[-1].weight, std=1e-3)  # at first nothing moves
 
     def forward(self, h: Tensor, edge: Tensor, graph: Graph, per: float) -> tuple[Tensor, Tensor]:
         """New features (M, H) and what each pair says about moving (E, outputs)."""

@@ -1,12 +1,11 @@
-"""Ligands out of a trained network: for a pocket, alone, jointly, from a fragment, from another."""
+"""Ligands out of a trained network: for a pocket, alone, or from the joint network."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from helpers.matter.graphs import Graphs, batch_index, graph_mean, take_graphs
+from helpers.matter.graphs import Graphs, batch_index, graph_mean
 from helpers.models.diffsbdd import PocketDenoiser
 from helpers.sample.pocket import (
     Predict,
@@ -15,12 +14,8 @@ from helpers.sample.pocket import (
     centred,
     denoise_from,
     normal,
-    partly_noised,
-    survivors,
     write_known,
 )
-
-Score = Callable[[Graphs], Tensor]
 
 
 class Drawn(NamedTuple):
@@ -47,7 +42,7 @@ def told(denoiser: PocketDenoiser, batch: Tensor, pocket: Graphs, known: bool = 
     return predict
 
 
-def _frame(denoiser: PocketDenoiser, pocket: Graphs) -> tuple[Graphs, Tensor]:
+def in_frame(denoiser: PocketDenoiser, pocket: Graphs) -> tuple[Graphs, Tensor]:
     """The pocket in the model's units about its centroid, and that centroid (B, 3) in Å."""
     middle = graph_mean(pocket.x, pocket.batch, pocket.n_graphs)
     state = pocket._replace(
@@ -56,7 +51,9 @@ def _frame(denoiser: PocketDenoiser, pocket: Graphs) -> tuple[Graphs, Tensor]:
     return state, middle
 
 
-def _read(denoiser: PocketDenoiser, way: Way, batch: Tensor, middle: Tensor) -> Drawn:
+def read_back(denoiser: PocketDenoiser, way: Way, batch: Tensor, middle: Tensor) -> Drawn:
+    """The end of a way and its kept states as ligands in Å, in the frame of the pockets."""
+
     def graphs(z: Tensor) -> Graphs:
         found = denoiser.decode(Graphs(z[:, :3], z[:, 3:], batch))
         return found._replace(x=found.x + middle[batch])
@@ -79,7 +76,7 @@ def draw(
 
     With known=False ligands are drawn alone and put with their centre into the pocket's.
     """
-    state, middle = _frame(denoiser, pocket)
+    state, middle = in_frame(denoiser, pocket)
     batch = batch_index(sizes).to(pocket.x.device)
     like = torch.empty(len(batch), 3 + denoiser.kinds, device=pocket.x.device)
     noise = normal(generator) if known else centred(batch, len(sizes), generator)
@@ -87,7 +84,7 @@ def draw(
         noise(like), told(denoiser, batch, state, known), denoiser.schedule, noise,
         n_steps=n_steps, keep=keep,
     )  # fmt: skip
-    return _read(denoiser, way, batch, middle)
+    return read_back(denoiser, way, batch, middle)
 
 
 def draw_jointly(
@@ -103,7 +100,7 @@ def draw_jointly(
 
     At the end ligand and pocket are moved together so that the pocket is where it was.
     """
-    state, middle = _frame(denoiser, pocket)
+    state, middle = in_frame(denoiser, pocket)
     ligand_of = batch_index(sizes).to(pocket.x.device)
     m, n, k = len(ligand_of), len(sizes), denoiser.kinds
     of = torch.cat([ligand_of, pocket.batch])
@@ -133,87 +130,4 @@ def draw_jointly(
     )  # fmt: skip
     shift = graph_mean(way.end[m:, :3], pocket.batch, n)
     end = torch.cat([way.end[:m, :3] - shift[ligand_of], way.end[:m, 3 : 3 + k]], -1)
-    return _read(denoiser, way._replace(end=end, states=[]), ligand_of, middle)
-
-
-def grow(
-    denoiser: PocketDenoiser,
-    pocket: Graphs,
-    fragment: Graphs,
-    new: Tensor,
-    generator: torch.Generator | None = None,
-    *,
-    n_steps: int = 100,
-    resample: int = 3,
-    keep: int = 0,
-) -> Drawn:
-    """Ligands that contain a fragment (Å, in the pocket's frame), with new (B,) atoms added.
-
-    The fragment's atoms come first in each ligand, and at the end stand exactly where they were.
-    """
-    state, middle = _frame(denoiser, pocket)
-    sizes = fragment.sizes + new
-    batch = batch_index(sizes).to(pocket.x.device)
-    place = torch.arange(len(batch), device=batch.device)
-    place = place - (sizes.cumsum(0) - sizes)[batch]  # within its ligand
-    which = place < fragment.sizes[batch]
-    known = torch.zeros(len(batch), 3 + denoiser.kinds, device=batch.device)
-    known[which, :3] = (fragment.x - middle[fragment.batch]) / denoiser.scales.x
-    known[which, 3:] = fragment.h / denoiser.scales.h
-    noise = normal(generator)
-    way = denoise_from(
-        noise(known), told(denoiser, batch, state), denoiser.schedule, noise, n_steps=n_steps,
-        resample=resample, mend=write_known(known, which, noise), keep=keep,
-    )  # fmt: skip
-    end = torch.where(which[:, None], known, way.end)
-    return _read(denoiser, way._replace(end=end), batch, middle)
-
-
-def improve(
-    denoiser: PocketDenoiser,
-    pocket: Graphs,
-    ligand: Graphs,
-    score: Score,
-    generator: torch.Generator | None = None,
-    *,
-    t: float = 0.3,
-    population: int = 20,
-    survive: int = 4,
-    generations: int = 5,
-    n_steps: int = 100,
-) -> tuple[Graphs, Tensor]:
-    """Evolution by noise and denoising of one ligand in one pocket, (best ligands, their scores).
-
-    In each generation the `survive` best of all so far are copied to a `population`, noised to
-    time t and denoised; score(ligands) (n,) says which are good, higher is better, nan is last.
-    Scores (generations + 1, survive) are those of the survivors, the start included.
-    Source: DiffSBDD's optimisation. Raises ValueError when more than one pocket is given.
-    """
-    if pocket.n_graphs != 1 or ligand.n_graphs != 1:
-        raise ValueError(
-            f"{ligand.n_graphs} ligands in {pocket.n_graphs} pockets: one of each is improved"
-        )
-    parents = take_graphs(ligand, torch.zeros(survive, dtype=torch.long))
-    scores = score(parents)
-    history = [scores]
-    around, middle = _frame(denoiser, take_graphs(pocket, torch.zeros(population).long()))
-    noise = normal(generator)
-    for _ in range(generations):
-        some = take_graphs(parents, torch.arange(population) % survive)
-        x = (some.x - middle[some.batch]) / denoiser.scales.x
-        z = torch.cat([x, some.h / denoiser.scales.h], -1)
-        way = denoise_from(
-            partly_noised(z, t, denoiser.schedule, noise),
-            told(denoiser, some.batch, around), denoiser.schedule, noise,
-            n_steps=n_steps, t_start=t,
-        )  # fmt: skip
-        children = _read(denoiser, way, some.batch, middle).ligand
-        everyone = Graphs(
-            torch.cat([parents.x, children.x]), torch.cat([parents.h, children.h]),
-            torch.cat([parents.batch, survive + children.batch]),
-        )  # fmt: skip
-        known = torch.cat([scores, score(children)])
-        best = survivors(known, survive, survive)
-        parents, scores = take_graphs(everyone, best), known[best]
-        history.append(scores)
-    return parents, torch.stack(history)
+    return read_back(denoiser, way._replace(end=end, states=[]), ligand_of, middle)

@@ -7,7 +7,8 @@ from helpers.learn.molecules import noise_mse
 from helpers.matter.complexes import complexes
 from helpers.matter.graphs import Graphs, graph_mean, pack_graphs, random_rotations, take_graphs
 from helpers.models.diffsbdd import PocketDenoiser
-from helpers.models.pocket_sampling import draw, draw_jointly, grow, improve, told
+from helpers.models.pocket_editing import grow, improve
+from helpers.models.pocket_sampling import draw, draw_jointly, told
 from helpers.models.pocket_training import (
     CONDITIONAL,
     FULL,
@@ -156,9 +157,7 @@ def test_the_committed_weights_belong_to_the_recipe(name, recipe):
     # On pairs of the made world the trained weights answer far better than fresh ones.
     data, t = complexes(8, seed=5), torch.full((8,), 0.2)
     with torch.no_grad():
-        losses = [
-            float(pocket_loss(n, data.ligand, data.pocket, t, rng(6))) for n in (net, fresh)
-        ]
+        losses = [float(pocket_loss(n, data.ligand, data.pocket, t, rng(6))) for n in (net, fresh)]
     assert losses[0] < 0.9 * losses[1], losses
     first = train_pocket(fresh, LIGAND, POCKET, recipe._replace(n_steps=2, batch=4))
     assert bool(first.losses.isfinite().all())

@@ -132,7 +132,10 @@ def test_errors_are_summed_and_averaged_by_molecule():
 def test_lennard_jones_has_its_least_at_r_min_and_a_ceiling():
     d = torch.linspace(0.8, 4, 400, dtype=F64, requires_grad=True)
     energy = lennard_jones(d, torch.tensor(1.5).double())
-    assert abs(float(d.detach()[energy.argmin()]) - 1.5) < 0.01 and abs(float(energy.min().detach()) + 1) < 1e-3
+    assert (
+        abs(float(d.detach()[energy.argmin()]) - 1.5) < 0.01
+        and abs(float(energy.min().detach()) + 1) < 1e-3
+    )
     assert float(energy.max().detach()) == 3.0
     (force,) = torch.autograd.grad(energy.sum(), d)
     assert bool((force[energy >= 3] == 0).all()) and bool((d[energy >= 3] < 1.26).all())
