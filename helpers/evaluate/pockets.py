@@ -33,7 +33,7 @@ def fit_of(ligand: Graphs, pocket: Graphs) -> Fit:
         share_of(met[kind == k], pocket.batch[kind == k], n) for k in (DONOR, ACCEPTOR, HYDROPHOBIC)
     )
     spoilt = torch.bincount(ligand.batch[close], minlength=n) > 0
-    clear = share_of(~spoilt, torch.arange(n), n)
+    clear = share_of(~spoilt, torch.arange(n, device=spoilt.device), n)
     close_atoms = share_of(close, ligand.batch, n)
     return Fit(donors, acceptors, hydrophobic, close_atoms, clear)
 
@@ -100,5 +100,6 @@ def placed_at_random(
     own = graph_mean(ligand.x, ligand.batch, n)
     at_origin = ligand._replace(x=ligand.x - own[ligand.batch])
     turned = rotated(at_origin, random_rotations(n, generator))
-    to = graph_mean(pocket.x, pocket.batch, n) + shift * torch.randn(n, 3, generator=generator)
+    to = graph_mean(pocket.x, pocket.batch, n)
+    to = to + shift * torch.randn(n, 3, generator=generator).to(to)
     return turned._replace(x=turned.x + to[ligand.batch])

@@ -174,4 +174,4 @@ def clashes(ligand: Graphs, pocket: Graphs) -> Tensor:
     atom, site = pairs(ligand.batch, pocket.batch)
     d = (ligand.x[atom] - pocket.x[site]).norm(dim=-1)
     limit = torch.where(pocket.types == HYDROPHOBIC, APOLAR_CLASH, POLAR_CLASH)
-    return torch.zeros(len(ligand.x)).index_add(0, atom, (d < limit[site]).float()) > 0
+    return d.new_zeros(len(ligand.x)).index_add(0, atom, (d < limit[site]).to(d)) > 0

@@ -74,6 +74,8 @@ def test_a_benzene_ring_of_equal_bonds_gets_three_double_ones():
     assert sorted(orders) == [1, 1, 1, 2, 2, 2] and orders in ([1, 2] * 3, [2, 1] * 3)
     assert orders_of([(0, 1, 1.20)], "CC") == [3] and orders_of([(0, 1, 1.33)], "CC") == [2]
     assert orders_of([(0, 1, 1.16)], "CN") == [3] and orders_of([(0, 1, 1.54)], "CC") == [1]
+    # A short bond of an atom that has two others is double: there is no room for a third.
+    assert orders_of([(0, 1, 1.20), (1, 2, 1.5), (1, 3, 1.5)], "CCCC") == [2, 1, 1]
     # Between two O the nearer one is double: an acid or an ester end.
     assert orders_of([(0, 1, 1.21), (0, 2, 1.34)], "COO") == [2, 1]
 
