@@ -1,7 +1,9 @@
 """Pockets of real proteins: the residues that someone lists, or those near a ligand.
 
 A residue belongs to a pocket when one of its heavy atoms is within the radius of one atom of the
-ligand, as in DiffSBDD. A pocket is then all heavy atoms of its residues, or their Cα alone.
+ligand, as in DiffSBDD. A pocket is then all heavy atoms of its residues, or their Cα alone. Ions
+and cofactors do not belong to it: `hetero_near` names them. `incomplete` names residues that lack
+atoms.
 """
 
 import os
@@ -23,6 +25,8 @@ RESIDUES = (
 ATOMS = ("C", "N", "O", "S")
 #: What the commonest modified residues count as.
 PARENTS = {"MSE": "MET", "SEP": "SER", "TPO": "THR", "PTR": "TYR", "CSO": "CYS", "HYP": "PRO"}
+#: How many heavy atoms each residue has, in the order of RESIDUES.
+HEAVY = (5, 11, 8, 8, 6, 9, 9, 4, 10, 8, 8, 9, 8, 11, 7, 6, 7, 14, 12, 7)
 DETAILS = ("atoms", "ca")
 
 
@@ -116,8 +120,9 @@ def ligand_of(structure: Structure, ligand: str) -> Residue:
     """
     found = [group for group in structure.hetero if ligand in (group.name, group.label)]
     if not found:
-        there = ", ".join(f"{group.name} {group.label}" for group in structure.hetero) or "none"
-        raise ValueError(f"{structure.name} has no hetero group {ligand}; there are: {there}")
+        there = ", ".join(f"{group.name} {group.label}" for group in structure.hetero[:8]) or "none"
+        more = ", …" if len(structure.hetero) > 8 else ""
+        raise ValueError(f"{structure.name} has no hetero group {ligand}; there are: {there}{more}")
     if len(found) > 1:
         where = ", ".join(group.label for group in found)
         raise ValueError(f"{ligand} stands {len(found)} times in {structure.name}: choose {where}")
@@ -152,6 +157,26 @@ def pocket_of(residues: Sequence[Residue], detail: str = "atoms") -> Pocket:
             rows.append((residue.x[k], element, atom, name, residue.label))
     x, *words = zip(*rows, strict=True)
     return Pocket(torch.stack(x), *words)
+
+
+def hetero_near(structure: Structure, ligand: str, radius: float = 8.0) -> tuple[str, ...]:
+    """The other hetero groups within `radius` Å of a ligand, "ZN A:91": a pocket leaves them out.
+
+    Raises ValueError as `ligand_of` does.
+    """
+    own = ligand_of(structure, ligand)
+    others = [group for group in structure.hetero if group is not own]
+    near = [group for group in others if float(torch.cdist(group.x, own.x).min()) <= radius]
+    return tuple(f"{group.name} {group.label}" for group in near)
+
+
+def incomplete(pocket: Pocket) -> tuple[str, ...]:
+    """The residues of a full-atom pocket with fewer heavy atoms than they should have."""
+    counts: dict[tuple[str, str], int] = {}
+    for pair in zip(pocket.names, pocket.labels, strict=True):
+        counts[pair] = counts.get(pair, 0) + 1
+    short = [p for p, count in counts.items() if count < HEAVY[RESIDUES.index(p[0])]]
+    return tuple(f"{name} {label}" for name, label in short)
 
 
 def spans(structure: Structure) -> str:

@@ -53,6 +53,7 @@ def read_structure(source: str | os.PathLike[str] | bytes, model: int = 1) -> St
     """The structure in a PDB or mmCIF file, given by its path (.gz too) or as its content (bytes,
     or str with line breaks); of several models, as NMR gives them, the one with this number.
 
+    A chain without a name is called "_".
     Raises FileNotFoundError when there is no such file, and ValueError when it is neither format,
     is damaged, or has no amino acid or no such model.
     """
@@ -68,7 +69,7 @@ def read_structure(source: str | os.PathLike[str] | bytes, model: int = 1) -> St
     for chain in structure[model - 1]:
         for group in one_each(chain):
             in_chain = amino_acid(group) and not (group.het_flag == "H" and standard(group))
-            (residues if in_chain else hetero).append(cleaned(chain.name, group))
+            (residues if in_chain else hetero).append(cleaned(chain.name.strip() or "_", group))
     if not residues:
         raise ValueError(f"{structure.name} has no amino acid: a protein is needed for a pocket")
     return Structure(structure.name, tuple(residues), tuple(hetero), missing)

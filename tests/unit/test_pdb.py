@@ -15,7 +15,10 @@ from rdkit import Chem
 from helpers.evaluate.pockets import fit_of
 from helpers.matter.binding import (
     ATOMS,
+    HEAVY,
     RESIDUES,
+    hetero_near,
+    incomplete,
     ligand_of,
     pocket_by_ligand,
     pocket_by_points,
@@ -245,6 +248,21 @@ def test_what_cannot_be_a_pocket_is_said(ask, words):
         ask()
 
 
+def test_what_a_pocket_leaves_out_or_lacks_is_named():
+    assert hetero_near(SMALL, "LIG", 24.4) == ("ZN A:91",)
+    assert hetero_near(SMALL, "LIG", 8.0) == ()
+    names = ["N", "CA", "C", "O", "CB"]
+    lines = [atom(n, "ALA", "A:1", k, 0, 0) for k, n in enumerate(names)]
+    lines += [atom(n, "SER", "A:2", k, 5, 0) for k, n in enumerate(names)]
+    pocket = pocket_of(read_structure(pdb(*lines)).residues)
+    assert incomplete(pocket) == ("SER A:2",)
+
+
+def test_a_chain_without_a_name_can_be_asked_for():
+    found = read_structure(pdb(atom("CA", "GLY", " :-3", 0, 0, 0)))
+    assert pocket_by_residues(found, ["_:-3"], "ca").names == ("GLY",)
+
+
 def test_what_is_empty_is_said():
     with pytest.raises(ValueError, match="an empty list of residues is no pocket: name them"):
         pocket_by_residues(SMALL, [])
@@ -333,6 +351,12 @@ def test_caffeine_in_the_adenosine_receptor(monkeypatch):
     near = pocket_by_ligand(structure, "CFF", 5.0)
     # Known from the literature on this receptor: Phe 168 stacks, Asn 253 holds the ligand.
     assert {"A:168", "A:253"} <= set(near.residues) and len(near.residues) == 11
+    assert incomplete(near) == () == hetero_near(structure, "CFF")
+    # Every residue of this protein is whole, and none has more atoms than the table says.
+    everything = pocket_of(structure.residues)
+    assert incomplete(everything) == () and set(everything.names) == set(RESIDUES)
+    expected = sum(HEAVY[RESIDUES.index(r.name)] for r in structure.residues)
+    assert len(everything.x) == expected
     assert pocket_by_sdf(structure, folder / "3rfm_B_CFF.sdf", 5.0).residues == near.residues
     x, types = from_mol(read_sdf(folder / "3rfm_B_CFF.sdf")[0])
     ligand = pack_graphs([(x, torch.eye(10)[types])])
