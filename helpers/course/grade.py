@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     grades: list[Grade] = []
     with ThreadPoolExecutor(asked.jobs) as pool:  # threads that wait for processes
-        graded = pool.map(lambda one: grade(*one, asked.seconds), todo)
+        graded = pool.map(lambda one: grade(one[0], one[1], asked.seconds), todo)
         for (learner, path), rows in zip(todo, graded, strict=True):
             grades += rows
             show_row(learner, path, rows)
