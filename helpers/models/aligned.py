@@ -52,10 +52,10 @@ class AlignedFlow(nn.Module):
         return SPEED * self.net(frac, t, cond)
 
     def both(self, frac: Tensor, t: Tensor, cond: Crystals) -> tuple[Tensor, Tensor]:
-        """The velocity, and the hidden layer of each atom as the projector translates it."""
+        """The velocity, and what each atom's hidden layer holds at `depth`, (B, N, hidden)."""
         with listen(self.net.layers[self.depth - 1]) as heard:
             v = self(frac, t, cond)
-        return v, self.projector(heard[-1])
+        return v, heard[-1]
 
 
 def train_aligned(
@@ -98,8 +98,9 @@ def train_aligned(
         if features is None:
             v, lost = flow(batch.x, t, batch.crystals), torch.zeros((), device=device)
         else:
-            v, projected = flow.both(batch.x, t, batch.crystals)
-            cosine = alignment(projected, features[rows], batch.crystals.mask)
+            v, hidden = flow.both(batch.x, t, batch.crystals)
+            said = flow.projector(hidden)
+            cosine = alignment(said, features[rows], batch.crystals.mask)
             lost = (window_weight(t, *recipe.window) * (1 - cosine)).mean()
         return masked_mse(v, batch.v, batch.crystals.mask) / SPEED**2 + recipe.weight * lost
 
