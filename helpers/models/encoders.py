@@ -18,8 +18,7 @@ from torch import Tensor
 
 from helpers.matter import Crystals, to_ase, to_pymatgen, unpack
 
-CHGNET = "chgnet.model"
-MACE = "mace.calculators"
+MACE = "mace.calculators"  # no part of the course, so it is named and not imported
 
 
 class Encoder(Protocol):
@@ -113,11 +112,12 @@ def _chgnet() -> Any:
         for kind in (SyntaxWarning, DeprecationWarning):
             warnings.filterwarnings("ignore", "invalid escape sequence", kind)
         try:
-            return importlib.import_module(CHGNET).CHGNet
+            from chgnet.model import CHGNet
         except ModuleNotFoundError as error:
             raise EncoderUnavailable(
                 f"CHGNet is not installed ({error}): pip install chgnet, and run this again"
             ) from error
+    return CHGNet
 
 
 class MaceEncoder:
