@@ -8,7 +8,7 @@ PYTEST := $(ONE) $(BIN)/python -m pytest
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit notebooks nbval book browser gpu benchmark pins clean distclean
+.PHONY: help lab test lint unit notebooks nbval book pdf browser gpu benchmark pins clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ book: .venv/.all  ## build the web book into _build/html, warnings as errors
 	@$(BIN)/jupyter-book build . -q -W -n --keep-going
 	@echo "The book stands in _build/html/index.html"
 
+pdf: browser book  ## print the book as one PDF, solutions at the end, into _build/pdf
+	@$(BIN)/python book/_tools/pdf.py $(ARGS)
+
 lint: .venv/.all
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check helpers solutions tests benchmarks book && $(BIN)/mypy
 
@@ -81,8 +84,13 @@ gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@$(PYTEST) -m gpu tests/unit
 	@$(BIN)/python -m benchmarks.simulate
 
-benchmark: .venv/.all  ## timings as ratios within one run
-	@for b in simulate scores minimum_image; do echo; $(ONE) $(BIN)/python -m benchmarks.$$b || exit 1; done
+# The peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
+.venv/.peer: .venv/.all
+	@$(UV) pip install -q -p $(BIN)/python --no-deps torchcfm==1.0.7
+	@touch $@
+
+benchmark: .venv/.peer  ## timings as ratios within one run
+	@for b in simulate scores minimum_image "flow_quality --peer"; do echo; $(ONE) $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean:  ## remove what was built (the environment and your work/ stay)
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor

@@ -169,8 +169,9 @@ def peer(n_rounds: int = 10, updates: int = 100) -> None:
     """CPU time of our updates and of torchcfm's, in turns, with one network and one optimiser."""
     if find_spec("torchcfm") is None:
         print(
-            "torchcfm is not installed here, so there is no peer to compare with. "
-            "pip install torchcfm, in an environment of its own, and run this again."
+            "torchcfm is not installed here, so there is no peer to compare with. `make benchmark` "
+            "installs it; by hand: pip install --no-deps torchcfm==1.0.7. (Without --no-deps it "
+            "brings half a gigabyte that its matchers do not use.)"
         )
         return
     from torchcfm.conditional_flow_matching import (  # type: ignore[import-not-found]

@@ -8,6 +8,7 @@ changed since their notebook was made (fingerprint.py, execute.py), and writes t
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from chapter import ROOT, Chapter, PipelineError, chapters, repository
 from fingerprint import code_sha, text_sha
 from sync import Sources, course_sources, synced, with_address
 
-#: Texts, besides the chapters, that may carry the repository's address between marks.
+#: Texts, besides the chapters, that may carry the repository's address or the table of times.
 ADDRESSED = ("*.md", "*.cff", "*.yml", "book/*.md")
 
 
@@ -30,7 +31,26 @@ def others(root: Path, address: str) -> Iterator[tuple[Path, str, str]]:
         for path in sorted(root.glob(pattern)):
             if path not in known:
                 text = path.read_text("utf-8")
-                yield path, text, with_address(text, address)
+                yield path, text, with_times(with_address(text, address), root)
+
+
+TIMES = re.compile(r"(<!-- times -->\n).*?(<!-- /times -->)", re.DOTALL)
+
+
+def with_times(text: str, root: Path) -> str:
+    """The text with the table of what each chapter's run took, where its marks stand."""
+    return TIMES.sub(lambda marks: marks[1] + times(root) + marks[2], text)
+
+
+def times(root: Path) -> str:
+    """A table row for each notebook: exercises, time and memory of the run that made it."""
+    rows = ["| chapter | exercises | time, one core | memory |", "|---|---|---|---|"]
+    for chapter in chapters(root):
+        if (notebook := render.previous(chapter)) is not None:
+            time, memory = render.time_and_memory(render.measured_of(notebook))
+            title = notebook.metadata["course"]["title"]
+            rows.append(f"| {title} | {len(chapter.stubs())} | {time} | {memory} |")
+    return "\n".join(rows) + "\n"
 
 
 def shas(chapter: Chapter, root: Path) -> dict[str, str]:
@@ -43,7 +63,12 @@ def faults(root: Path, sources: Sources, names: list[str]) -> list[str]:
     found = []
     for path, text, wanted in others(root, sources.repository):
         if text != wanted:
-            found.append(f"{path.relative_to(root)} carries another repository's address")
+            what = (
+                "another repository's address"
+                if text != with_address(text, sources.repository)
+                else "another table of times"
+            )
+            found.append(f"{path.relative_to(root)} carries {what}")
     for chapter in selected(root, names):
         if synced(chapter, sources) != chapter.text:
             found.append(f"book/{chapter.path.name}: a stub, a solution or the first cell is old")
@@ -137,14 +162,14 @@ def main(arguments: list[str], root: Path = ROOT, sources: Sources | None = None
             for words in found:
                 print(f"{words}: run `make notebooks`")
             return 1 if found else 0
-        for path, text, wanted in others(root, sources.repository):
-            if text != wanted:
-                path.write_text(wanted, "utf-8")
         for chapter in selected(root, options.names):
             try:
                 print(f"{chapter.slug}: {make(chapter, root, sources, options.force)}", flush=True)
             except (PipelineError, ValueError) as error:
                 raise PipelineError(f"book/{chapter.path.name}: {error}") from error
+        for path, text, wanted in others(root, sources.repository):
+            if text != wanted:
+                path.write_text(wanted, "utf-8")
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1

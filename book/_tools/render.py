@@ -94,14 +94,19 @@ def badge(chapter: Chapter, repository: str) -> str:
 
 
 def sentence(measured: Measured) -> str:
-    """What the run took, in words and rounded up, as another machine differs anyway."""
-    tens = max(10, math.ceil(measured.cpu_seconds / 10) * 10)
-    time = f"{tens} s" if tens <= 120 else f"{math.ceil(tens / 60)} minutes"
-    memory = math.ceil(measured.peak_memory_mb / 100) / 10
+    """What the run took, in words."""
+    time, memory = time_and_memory(measured)
     return (
         f"**Time and memory:** this notebook runs in about {time} on one core of a laptop-class "
-        f"CPU and needs about {memory:.1f} GB of memory (measured while building)."
+        f"CPU and needs about {memory} of memory (measured while building)."
     )
+
+
+def time_and_memory(measured: Measured) -> tuple[str, str]:
+    """Both in words and rounded up, as another machine differs anyway: "50 s", "0.6 GB"."""
+    tens = max(10, math.ceil(measured.cpu_seconds / 10) * 10)
+    time = f"{tens} s" if tens <= 120 else f"{math.ceil(tens / 60)} minutes"
+    return time, f"{math.ceil(measured.peak_memory_mb / 100) / 10:.1f} GB"
 
 
 def text_of(notebook: NotebookNode) -> str:

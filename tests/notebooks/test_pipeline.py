@@ -68,6 +68,17 @@ def test_a_text_becomes_an_executed_notebook(built):
     assert code[3].metadata.tags == ["hide-input", "nbval-check-output"]
 
 
+def test_the_table_of_times_is_that_of_the_runs(own, capsys):
+    notes = own / "book" / "notes.md"
+    time, memory = render.time_and_memory(render.measured_of(made(own)))
+    row = f"| 01 · Tiny | 1 | {time} | {memory} |"
+    assert f"|---|---|---|---|\n{row}\n<!-- /times -->\n" in notes.read_text()
+    notes.write_text(notes.read_text().replace(memory, "9.9 GB"))
+    assert make(own, "--check") == 1
+    assert "book/notes.md carries another table of times: run" in capsys.readouterr().out
+    assert make(own) == 0 and row in notes.read_text()
+
+
 def test_the_notebook_says_where_it_comes_from_and_nothing_of_the_machine(built):
     metadata = made(built).metadata
     assert metadata.course.chapter == "01" and metadata.course.title == "01 · Tiny"

@@ -58,7 +58,7 @@ print(double(2))
 FILES = {
     "pyproject.toml": f'[project]\nname = "x"\n[project.urls]\nRepository = "{ADDRESS}"\n',
     "README.md": "<!-- repository -->https://github.com/old/name.git<!-- /repository -->\n",
-    "book/notes.md": "no chapter\n",
+    "book/notes.md": "no chapter\n\n<!-- times -->\nnothing yet\n<!-- /times -->\n",
     "helpers/__init__.py": "",
     "helpers/course/__init__.py": "from .stage import setup\nfrom helpers.course.stage import a\n",
     "helpers/course/stage.py": "import json\n\n"

@@ -1,6 +1,7 @@
 """A real Chromium for the tests of the pages: what it asks for and complains about is kept."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from playwright.sync_api import (
     Route,
     sync_playwright,
 )
+
+# The tools that build the book, as in tests/notebooks.
+sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_tools"))
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (

@@ -29,7 +29,7 @@ def requirement_name(requirement: str) -> str:
 def test_environment_installs_the_course_itself_with_the_pins():
     parts = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     (pip,) = [part["pip"] for part in parts if isinstance(part, dict)]
-    assert pip == ["-c constraints.txt", "-e .[lab]"]
+    assert pip == ["-c constraints.txt", "-e .[lab,encoders]"]
 
 
 def test_environment_python_is_one_the_project_allows():
