@@ -28,7 +28,7 @@ def test_alignment_is_the_mean_cosine_of_real_atoms_and_detaches_the_teacher():
             for i in range(3)
             if mask[k, i]
         ]
-        assert float(got[k]) == pytest.approx(sum(by_hand) / len(by_hand))
+        assert got[k].item() == pytest.approx(sum(by_hand) / len(by_hand))
     got.sum().backward()
     assert b.grad is None and a.grad is not None
     assert (a.grad[~mask] == 0).all()

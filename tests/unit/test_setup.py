@@ -216,7 +216,8 @@ def test_an_installed_course_is_complete():
             if path.is_dir() or "__pycache__" in path.parts:
                 continue
             inside = path.relative_to(ROOT / top)
-            assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
+            if path.suffix == ".py":
+                assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
             endings = [re.sub(r"^\*\*/\*", "", pattern) for pattern in declared.get(top, [])]
             assert path.suffix == ".py" or path.suffix in endings, f"{inside}: not package data"
 
