@@ -51,7 +51,7 @@ class ScaledSiLU(nn.Module):
     """SiLU over 0.6, so that a normal input leaves with a variance near 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.silu(x) / 0.6
+        return nn.functional.silu(x).mul_(1 / 0.6)
 
 
 class Dense(nn.Module):
@@ -82,7 +82,7 @@ class Residual(nn.Module):
         self.layers = nn.Sequential(Dense(width, width), Dense(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x + self.layers(x)) / math.sqrt(2)
+        return (x + self.layers(x)).mul_(1 / math.sqrt(2))
 
 
 class Scale(nn.Module):

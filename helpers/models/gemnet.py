@@ -90,7 +90,7 @@ class GemNet(nn.Module):
         asked = self._asked(cond, n_crystals, n)
         for k, block in enumerate(self.blocks):
             for name, (c, given) in asked.items():
-                h = h + self.adapters[name][k](h, c, given)
+                h = h + self._adapt(name, k, h, c, given)
             h, m = block(h, m, basis, angles, edges)
             along = along + self.outputs[k + 1](m, basis)
             stretch = stretch + self.lattice[k + 1](m, basis)
@@ -101,6 +101,11 @@ class GemNet(nn.Module):
         cell = torch.zeros_like(state.cell).index_add(0, edges.structure, outer)
         logits = self.head(h).view(n_crystals, n, -1)
         return Heads(cart.view_as(state.frac), cell / (total[:, :, None] + 1e-3), logits)
+
+    def _adapt(self, name: str, k: int, h: Tensor, c: Tensor, given: Tensor) -> Tensor:
+        adapters = self.adapters[name]
+        assert isinstance(adapters, nn.ModuleList)
+        return adapters[k](h, c, given)
 
     def _atoms(self, state: Crystals, t: Tensor) -> Tensor:
         """(A, atom): element and noise level, joined by one linear layer."""
