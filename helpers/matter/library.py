@@ -9,7 +9,7 @@ import gzip
 import importlib.util
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import spglib
@@ -36,7 +36,8 @@ def canonical(structure: Crystal, symprec: float = 1e-3) -> Crystal:
     Raises ValueError when spglib finds no symmetry at all, which means a damaged structure.
     """
     cell, frac, species = (x.detach().cpu().double().numpy() for x in structure)
-    found = spglib.find_primitive((cell, frac, species.astype(int)), symprec=symprec)
+    given: Any = (cell, frac, species.astype(int))
+    found = spglib.find_primitive(given, symprec=symprec)
     if found is None:
         raise ValueError("spglib finds no primitive cell: atoms coincide or the cell is flat")
     lattice, positions, numbers = (np.asarray(x) for x in found)
@@ -51,7 +52,7 @@ def canonical(structure: Crystal, symprec: float = 1e-3) -> Crystal:
     return crystal(square, wrap(torch.from_numpy(positions)), torch.from_numpy(numbers).long())
 
 
-def elements() -> list[Named]:
+def elemental() -> list[Named]:
     """Elemental crystals of up to 8 atoms: the DFT comparison's, then each element's usual
     structure with its measured lattice constants."""
     from ase.build import bulk
@@ -97,8 +98,8 @@ def aflow() -> list[Named]:
 
 
 def small_crystals() -> list[Named]:
-    """All of `elements` and `aflow`: some 270 crystals of one or two elements."""
-    return elements() + aflow()
+    """All of `elemental` and `aflow`: some 270 crystals of one or two elements."""
+    return elemental() + aflow()
 
 
 def _fits(one: Crystal) -> bool:
