@@ -20,8 +20,8 @@ HALF = 1 / math.sqrt(2)
 class Size(NamedTuple):
     """How wide and deep the network is; lengths in Å."""
 
-    atom: int = 48  # features of an atom
-    edge: int = 48  # features of an edge
+    atom: int = 64  # features of an atom
+    edge: int = 32  # features of an edge
     triplet: int = 16  # of an edge while triplets are made
     bilinear: int = 16  # of what comes out of a triplet
     rbf: int = 8  # radial functions after projection
@@ -32,9 +32,10 @@ class Size(NamedTuple):
     before: int = 1  # residual layers before the skip
     after: int = 1  # and after it
     concat: int = 1  # after an edge has heard from its atoms
-    depth: int = 1  # residual layers in the updates of atoms and outputs
+    depth: int = 1  # residual layers in the updates of atoms
+    head: int = 0  # and in the outputs of edges
     cutoff: float = 6.0
-    most: float | None = 20  # neighbours, in the mean; see `reach_of`
+    most: float | None = 16  # neighbours, in the mean; see `reach_of`
     classes: int = 100  # elements; the mask is one more
     energy: bool = False  # an energy output that nothing uses, as in the published network
 
@@ -123,7 +124,7 @@ class OutputBlock(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.layers = stack(size.edge, size.edge, size.depth)
+        self.layers = stack(size.edge, size.edge, size.head)
         self.radial = Dense(size.rbf, size.edge, active=False)
         self.out = Dense(size.edge, 1, active=False)
         self.scale_rbf = Scale()

@@ -35,18 +35,21 @@ def open_condition(name: str, n: int) -> Tensor:
 def drop(
     cond: Condition, probability: float, generator: torch.Generator | None = None
 ) -> Condition:
-    """The same with each crystal's condition left open with this probability, all names at once.
+    """One of each crystal's properties, drawn with equal odds; with this probability, none.
 
-    Raises ValueError when it is no probability.
+    So the network learns each property alone, and what it does without. Raises ValueError when it
+    is no probability.
     """
     if not 0 <= probability <= 1:
         raise ValueError(f"probability = {probability}: need 0 to 1")
+    if not cond:
+        return {}
+    first = next(iter(cond.values()))
+    u = torch.empty(len(first), device=first.device).uniform_(generator=generator)
+    share = (1 - probability) / len(cond)
     found = {}
-    keep = None
-    for name, value in cond.items():
-        if keep is None:
-            u = torch.empty(len(value), device=value.device).uniform_(generator=generator)
-            keep = u >= probability
+    for k, (name, value) in enumerate(cond.items()):
+        keep = (u >= probability + k * share) & (u < probability + (k + 1) * share)
         nothing = open_condition(name, len(value)).to(value)
         found[name] = torch.where(keep.view(-1, *[1] * (value.ndim - 1)), value, nothing)
     return found

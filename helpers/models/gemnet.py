@@ -29,8 +29,8 @@ from helpers.models.neighbours import Edges, neighbours
 SMALL = Size()
 #: MatterGen's default network (its configuration files): 44 510 230 parameters and the head.
 PUBLISHED = Size(
-    512, 512, 64, 64, 16, 16, 128, 7, blocks=4, before=1, after=2, depth=3, cutoff=7.0, most=50,
-    energy=True,
+    512, 512, 64, 64, 16, 16, 128, 7, blocks=4, before=1, after=2, depth=3, head=3, cutoff=7.0,
+    most=50, energy=True,
 )  # fmt: skip
 
 

@@ -11,12 +11,15 @@ from helpers.models.conditions import Condition
 from helpers.models.gemnet import GemNet
 from helpers.noise.flows import without_translation
 from helpers.noise.lattice import LatticeVP
+from helpers.noise.paths import pad
 from helpers.noise.wrapped import WrappedVE, fractional_score
 from helpers.sample.joint import JointNoise, JointPred, guide_joint, predictor_corrector
 
 #: The published corruptions but for the coordinates' range: from 1 n^(−1/3) on, these small cells
 #: are covered, and below 0.02 there is nothing to tell from the width of the last step.
 SMALL_NOISE = JointNoise(WrappedVE(0.02, 1.0), LatticeVP())
+
+EARLY = 0.1  # below this time an element counts no more than at it
 
 
 class MatterGen(nn.Module):
@@ -78,7 +81,9 @@ def joint_losses(
     frac = (said.frac - eps).square()[live].mean()
     cell = (said.cell - eps_cell).square().mean()
     x0, x_t = ((x.species - 1).clamp(min=0) for x in (crystals, state))
-    species = model.noise.species.hybrid_loss(said.logits, x0, x_t, t)[live].mean()
+    # The bound weighs a masked atom by 1/t: a few would drown the rest of the batch.
+    species = model.noise.species.hybrid_loss(said.logits, x0, x_t, t)
+    species = (species * pad(t / t.clamp(min=EARLY), species))[live].mean()
     return Losses(frac, cell, species)
 
 

@@ -62,26 +62,29 @@ def neighbours(
     reduced, whole = reduce_cell(cell)  # short vectors: few images are enough
     turn = whole.to(cell.dtype)
     f = torch.linalg.solve(turn, frac, left=False)  # coordinates in the reduced cell
-    diff = f[:, None] - f[:, :, None]  # (B, N, N, 3) from i to j
+    b, i, j = (mask[:, :, None] & mask[:, None]).nonzero(as_tuple=True)  # P pairs by target
+    diff = f[b, j] - f[b, i]
     around = diff.round()
     spacing = 1 / torch.linalg.inv(reduced).norm(dim=-2)  # (B, 3) between lattice planes
     most_images = (reach[:, None] / spacing + 0.5).floor().clamp(max=FURTHEST).amax(0).tolist()
     ranges = [torch.arange(-m, m + 1, device=cell.device) for m in map(int, most_images)]
     shifts = torch.cartesian_prod(*ranges).to(cell)  # (S, 3), the negative of each from the end
-    inside = (diff - around) @ reduced[:, None]  # (B, N, N, 3) in Å
-    vectors = inside[..., None, :] + (shifts @ reduced)[:, None, None]  # (B, N, N, S, 3)
-    near = vectors.square().sum(-1) < reach.square()[:, None, None, None]
-    near &= (mask[:, None, :] & mask[:, :, None])[..., None]
-    own = torch.eye(frac.shape[1], dtype=torch.bool, device=cell.device)
-    near[:, own, len(shifts) // 2] = False  # an atom is no neighbour of itself, its images are
-    near &= near.transpose(1, 2).flip(-1)  # rounding at the cutoff takes an edge both ways or none
-    b, i, j, k = near.nonzero(as_tuple=True)  # sorted by target
-    number = torch.full(near.shape, -1, device=cell.device)
-    number[near] = torch.arange(len(b), device=cell.device)
-    back = number.transpose(1, 2).flip(-1)[near]
+    inside = ((diff - around)[:, None] @ reduced[b]).squeeze(1)  # (P, 3) in Å
+    vectors = inside[:, None] + (shifts @ reduced)[b]  # (P, S, 3)
+    near = vectors.square().sum(-1) < reach.square()[b, None]
+    near[i == j, len(shifts) // 2] = False  # an atom is no neighbour of itself, its images are
     n = frac.shape[1]
-    vector = vectors[b, i, j, k]
-    image = ((shifts[k] - around[b, i, j])[:, None] @ turn[b]).squeeze(1).round().long()
+    pair = torch.empty(len(frac), n, n, dtype=torch.long, device=cell.device)
+    pair[b, i, j] = torch.arange(len(b), device=cell.device)
+    opposite = pair[b, j, i]
+    near &= near[opposite].flip(-1)  # rounding at the cutoff takes an edge both ways or none
+    p, k = near.nonzero(as_tuple=True)
+    number = torch.empty(near.shape, dtype=torch.long, device=cell.device)
+    number[p, k] = torch.arange(len(p), device=cell.device)
+    back = number[opposite].flip(-1)[p, k]
+    vector = vectors[p, k]
+    b, i, j = b[p], i[p], j[p]
+    image = ((shifts[k] - around[p])[:, None] @ turn[b]).squeeze(1).round().long()
     target = b * n + i
     slots, place = _slots(target, frac.shape[0] * n)
     length = vector.norm(dim=-1).clamp(min=1e-6)

@@ -173,13 +173,16 @@ def test_new_adapters_change_nothing_until_they_are_trained(net):
         GemNet(TINY, conditions=("colour",))
 
 
-def test_conditions_are_dropped_together():
+def test_one_condition_is_kept_at_a_time():
     cond = {"space_group": torch.full((4000,), 221), "scalar": torch.ones(4000)}
     kept = drop(cond, 0.2, seeded(6))
-    gone = kept["space_group"] == 0
-    assert torch.equal(gone, kept["scalar"].isnan())
-    assert abs(float(gone.double().mean()) - 0.2) < 5 * math.sqrt(0.16 / 4000)
-    assert not bool((drop(cond, 0.0)["space_group"] == 0).any())
+    group, scalar = kept["space_group"] > 0, ~kept["scalar"].isnan()
+    assert not bool((group & scalar).any())
+    for share, expected in ((group, 0.4), (scalar, 0.4), (~(group | scalar), 0.2)):
+        tolerance = 5 * math.sqrt(expected * (1 - expected) / 4000)
+        assert abs(float(share.double().mean()) - expected) < tolerance
+    alone = drop({"scalar": torch.ones(50)}, 0.0)["scalar"]
+    assert torch.equal(alone, torch.ones(50)) and drop({}, 0.5) == {}
     hot = chemical_system(torch.tensor([[8, 26, 8, 101, 0]]))
     assert hot.nonzero()[:, 1].tolist() == [7, 25]
     with pytest.raises(ValueError, match="probability = 2: need 0 to 1"):
