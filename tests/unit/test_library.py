@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.matter import crystal, minimum_distance, pack, prototypes, volume
-from helpers.matter.library import Named, canonical, small_crystals
+from helpers.matter.library import Named, aflow, canonical, small_crystals
 from helpers.matter.symmetry import space_groups
 
 
@@ -51,3 +51,12 @@ def test_canonical_cells():
     twice = iron._replace(frac=torch.zeros(2, 3, dtype=torch.float64))
     with pytest.raises(ValueError, match="spglib finds no primitive cell"):
         canonical(twice)
+
+
+def test_a_pymatgen_without_the_file_is_named(monkeypatch, tmp_path):
+    class Nowhere:
+        submodule_search_locations = [str(tmp_path)]
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: Nowhere)
+    with pytest.raises(ValueError, match="this pymatgen carries no AFLOW prototypes"):
+        aflow()
