@@ -175,11 +175,12 @@ def parameters_by_module(net: GemNet) -> dict[str, int]:
 
 
 @torch.no_grad()
-def fit_scales(net: GemNet, state: Crystals, t: Tensor) -> None:
-    """Set every fixed scale so that sums keep the size of what was summed, on one batch."""
-    scales = [module for module in net.modules() if isinstance(module, Scale)]
+def fit_scales(model: nn.Module, state: Crystals, t: Tensor) -> None:
+    """Set every fixed scale in a model(state, t), so that sums keep the size of what was summed,
+    on one batch."""
+    scales = [module for module in model.modules() if isinstance(module, Scale)]
     for scale in scales:
         scale.watching = True
-    net(state, t)
+    model(state, t)
     for scale in scales:
         scale.watching = False

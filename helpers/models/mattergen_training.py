@@ -87,7 +87,7 @@ def train_mattergen(
     if base is None:
         generator = torch.Generator(device).manual_seed(seed)
         rows, t = draw(generator, 4 * recipe.batch)
-        fit_scales(model.net, noise.corrupt(take(data, rows), t, generator)[0], t)
+        fit_scales(model, noise.corrupt(take(data, rows), t, generator)[0], t)
     return train(
         model, loss, recipe.n_steps, lr=recipe.lr, decay=recipe.decay, seed=seed,
         checkpoint=checkpoint,

@@ -60,4 +60,5 @@ def load_mattergen(path: str | Path = WEIGHTS, device: torch.device | str = "cpu
         model.load_state_dict({name: w.float() for name, w in state["weights"].items()})
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit the network it describes: {error}") from error
-    return Kept(model.eval(), *state["scalar"], state["note"])
+    mean, std = state["scalar"]
+    return Kept(model.eval(), mean, std, state["note"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.matter import crystal, minimum_distance, pack, prototypes, volume
-from helpers.matter.library import Named, aflow, canonical, elemental, small_crystals
+from helpers.matter.library import Named, aflow, canonical, small_crystals
 from helpers.matter.symmetry import space_groups
 
 
@@ -14,7 +14,8 @@ def library():
 
 
 def test_what_there_is(library):
-    assert len(library) == len(elemental()) + len(aflow()) > 250
+    assert len(library) == 277 and small_crystals() == library
+    assert sum(one.name.endswith("DFT comparison") for one in library) > 60
     assert all(isinstance(one, Named) for one in library)
     kinds = [len(set(one.crystal.species.tolist())) for one in library]
     assert max(kinds) == 2 and min(kinds) == 1
@@ -50,3 +51,12 @@ def test_canonical_cells():
     twice = iron._replace(frac=torch.zeros(2, 3, dtype=torch.float64))
     with pytest.raises(ValueError, match="spglib finds no primitive cell"):
         canonical(twice)
+
+
+def test_a_pymatgen_without_the_file_is_named(monkeypatch, tmp_path):
+    class Nowhere:
+        submodule_search_locations = [str(tmp_path)]
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: Nowhere)
+    with pytest.raises(ValueError, match="this pymatgen carries no AFLOW prototypes"):
+        aflow()
