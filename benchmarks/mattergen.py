@@ -103,9 +103,9 @@ def measure_sun(model: MatterGen, data: TrainingSet, n: int) -> None:
             report(f"seed {seed}: {steps} steps, {corrections} corrections", made, known, judges)
 
 
-def validity_at_equal_calls(model: MatterGen, data: TrainingSet, n: int = 128) -> None:
+def validity_at_equal_calls(model: MatterGen, data: TrainingSet, n: int = 64) -> None:
     """Valid, spaced and symmetric shares for as many network calls, with and without corrector."""
-    for calls in (20, 50, 100, 200):
+    for calls in (20, 50, 100):
         for corrections, snr in ((0, (0.4, 0.2)), (1, (0.4, 0.2)), (1, (0.2, 0.1))):
             values = []
             for seed in SEEDS:
@@ -164,7 +164,7 @@ def measure_guidance(model: MatterGen, data: TrainingSet, n: int = 64) -> None:
         for seed in SEEDS:
             g = torch.Generator().manual_seed(seed)
             cond = targets(data, n, g)[name]
-            made = generate(model, [5] * n, 50, cond=cond, w=w, generator=g)
+            made = generate(model, [5] * n, 30, corrections=0, cond=cond, w=w, generator=g)
             fine.append(float(validity(made).all.double().mean()))
             if name == "chemical_system":
                 same = chemical_system(made.species) == cond[name]
@@ -181,13 +181,13 @@ def measure_guidance(model: MatterGen, data: TrainingSet, n: int = 64) -> None:
               f"{spread(rows[2])}", flush=True)  # fmt: skip
 
 
-def measure_time(data: TrainingSet, n_steps: int = 500) -> None:
+def measure_time(data: TrainingSet, n_steps: int = 200) -> None:
     """Short trainings with and without the noise level, seed by seed."""
     for seed, told in product(SEEDS, (True, False)):
         recipe = FAST._replace(n_steps=n_steps)
         trained = train_mattergen(data.crystals, recipe, odds=data.odds, seed=seed, time=told)
         g = torch.Generator().manual_seed(100 + seed)
-        made = generate(trained.model, data.sizes(128, g), 50, generator=g)  # type: ignore
+        made = generate(trained.model, data.sizes(64, g), 30, generator=g)  # type: ignore
         share = float(validity(made).all.double().mean())
         last = float(trained.losses[-n_steps // 5 :].mean())
         print(f"seed {seed}, told the time {told}: loss {last:.3f}, valid {100 * share:.0f} %",
@@ -198,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("hull", "train", "sun", "corrector", "guidance", "time", "measure", "full"):
         parser.add_argument(f"--{name}", action="store_true")
-    parser.add_argument("--structures", type=int, default=48, help="for each row of S.U.N.")
+    parser.add_argument("--structures", type=int, default=32, help="for each row of S.U.N.")
     parser.add_argument("--resume", help="a file from which --full goes on")
     ask = parser.parse_args()
     torch.set_num_threads(1)

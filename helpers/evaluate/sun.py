@@ -46,7 +46,13 @@ def validity(crystals: Crystals) -> Validity:
     """The three tests of each structure; what is not sane fails them all."""
     from ase.data import covalent_radii
 
-    sane = valid(crystals)
+    # Noise can leave a cell flat, inside out or not a number: then there is nothing to look at.
+    cube = torch.eye(3).to(crystals.cell)
+    length = crystals.cell.norm(dim=-1).prod(-1)
+    whole = torch.linalg.det(crystals.cell) > 0.01 * length
+    whole &= crystals.cell.isfinite().flatten(1).all(-1)
+    crystals = crystals._replace(cell=torch.where(whole[:, None, None], crystals.cell, cube))
+    sane = valid(crystals) & whole
     spaced, filled = torch.zeros_like(sane), torch.zeros_like(sane)
     rows = sane.nonzero().flatten()
     if len(rows):

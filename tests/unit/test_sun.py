@@ -47,11 +47,13 @@ def test_validity_says_no():
     good = list(prototypes(torch.float64).values())
     close = aluminium()._replace(frac=torch.full((4, 3), 0.1).double())
     tight, thin = aluminium(2.3), aluminium(12.0)
-    found = validity(pack([*good, close, tight, thin]))
-    assert found.sane.tolist() == [True] * 3 + [False, True, True]
-    assert found.spaced.tolist() == [True] * 3 + [False, False, True]
-    assert found.filled.tolist() == [True] * 3 + [False, False, False]
-    assert found.all.tolist() == [True] * 3 + [False] * 3
+    inside_out = aluminium()._replace(cell=-aluminium().cell)
+    nothing = aluminium()._replace(cell=aluminium().cell * float("nan"))
+    found = validity(pack([*good, close, tight, thin, inside_out, nothing]))
+    assert found.sane.tolist() == [True] * 3 + [False, True, True, False, False]
+    assert found.spaced.tolist() == [True] * 3 + [False, False, True, False, False]
+    assert found.filled.tolist() == [True] * 3 + [False] * 5
+    assert found.all.tolist() == [True] * 3 + [False] * 5
 
 
 def test_the_random_control_keeps_numbers_and_elements():
