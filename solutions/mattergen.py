@@ -126,11 +126,8 @@ def count_parameters_of(network):
     A part is what comes before the first point in a parameter's name, such as "blocks" for
     "blocks.0.weight". What two parts share is counted once; buffers are not counted.
     """
-    counts = {}
-    for name, parameter in network.named_parameters():
-        part = name.split(".")[0]
-        counts[part] = counts.get(part, 0) + parameter.numel()
-    return counts
+    rows = [(name.split(".")[0], p.numel()) for name, p in network.named_parameters()]
+    return {part: sum(n for name, n in rows if name == part) for part, _ in rows}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -935,7 +932,7 @@ class _Toy(nn.Module):
     hints=(
         "`network.named_parameters()` gives (name, parameter), each parameter once.",
         'The part is `name.split(".")[0]`, the count `parameter.numel()`.',
-        "Collect in a dict: `counts[part] = counts.get(part, 0) + ...`.",
+        "Add up in a dict: `counts[part] = counts.get(part, 0) + ...`.",
     ),
 )
 def judge_count_parameters_of(count):
