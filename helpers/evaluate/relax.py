@@ -37,7 +37,7 @@ def chgnet() -> Potential:
 
     def evaluate(crystals: Crystals) -> Forces:
         graphs = [model.graph_converter(to_pymatgen(one)) for one in unpack(crystals)]
-        said = model.predict_graph(graphs, task="efs", batch_size=16)
+        said = model.predict_graph(graphs, task="efs", batch_size=4)
         said = [said] if isinstance(said, dict) else said
         energy = torch.tensor([float(one["e"]) for one in said], dtype=torch.float64)
         stress = torch.stack([torch.as_tensor(one["s"]).double() * GPA for one in said])
