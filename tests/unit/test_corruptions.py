@@ -229,6 +229,38 @@ def test_ancestral_steps_on_the_torus_find_the_centre():
     assert torch.equal(still[0], x) and torch.equal(*still)
 
 
+def test_one_ancestral_step_is_the_posterior():
+    # Given x_0: mean x_0 + (σ_s²/σ_t²)(x_t − x_0), variance σ_s² (1 − σ_s²/σ_t²).
+    noise, many = WrappedVE(0.01, 0.2), 20_000
+    n, (t, s) = torch.ones(many), num([0.6, 0.4])
+    high, low = (float(noise.sigma(u, n[:1])) for u in (t, s))
+    x_t = torch.full((many, 1, 3), 0.5 + 0.8 * high, dtype=torch.float64)
+    eps = torch.full_like(x_t, 0.8)
+    mean = 0.5 + 0.8 * low**2 / high
+    assert torch.allclose(noise.step(x_t, eps, n, t, s, mean_only=True), num(mean))
+    x_s = noise.step(x_t, eps, n, t, s, seeded(12))
+    spread = low * math.sqrt(1 - low**2 / high**2)
+    assert abs(float(x_s.mean()) - mean) < 5 * spread / math.sqrt(3 * many)
+    assert abs(float(x_s.std()) / spread - 1) < 5 / math.sqrt(6 * many)
+    # The lattice: a Gaussian bridge about the limit, by Bayes' theorem with a = α_t/α_s.
+    cells, atoms = LatticeVP(), torch.full((many,), 3)
+    schedule, limit = cells.schedule, cells.limit_mean(atoms).double()
+    unit = float(cells.limit_std(atoms[:1]))
+    clean = (limit + 0.3).contiguous()
+    a_t, a_s = (float(schedule.alpha(u)) for u in (t, s))
+    v_t, v_s = (unit**2 * float(schedule.sigma(u)) ** 2 for u in (t, s))
+    a, b2 = a_t / a_s, v_t - (a_t / a_s) ** 2 * v_s
+    y = 0.3 * a_t + 0.8 * math.sqrt(v_t)
+    c_t, eps = limit + y, torch.full_like(limit, 0.8)
+    precision = 1 / v_s + a**2 / b2
+    middle = (0.3 * a_s / v_s + a * y / b2) / precision
+    found = cells.step(c_t, eps, atoms, t, s, mean_only=True) - limit
+    assert torch.allclose(found, torch.full_like(found, middle), atol=1e-5)
+    drawn = cells.step(c_t, eps, atoms, t, s, seeded(13))
+    assert abs(float(drawn.std(0).mean()) * math.sqrt(precision) - 1) < 5 / math.sqrt(2 * many)
+    assert torch.allclose(cells.clean(c_t, eps, atoms, t), clean, atol=1e-5)
+
+
 def test_cartesian_and_fractional_scores_are_chain_rules():
     cell = cell_from_parameters(*num([[3.0, 9.0, 5.5, 75.0, 100.0, 112.0]]).unbind(-1))
     frac = torch.rand(1, 4, 3, generator=seeded(11), dtype=torch.float64).requires_grad_()
