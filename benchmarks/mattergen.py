@@ -166,7 +166,7 @@ def measure_guidance(model: MatterGen, data: TrainingSet, n: int = 64) -> None:
     print(f"training share of group 221 among perovskites: {100 * share:.0f} %")
     potential = chgnet()
     for name, w in product(("chemical_system", "masked", "scalar", "space_group"), (0, 1, 2, 4)):
-        hits, kinds, fine = [], [], []
+        hits, kinds, fine, atoms = [], [], [], []
         for seed in SEEDS:
             g = torch.Generator().manual_seed(seed)
             m = n // 2 if name == "space_group" else n
@@ -184,11 +184,15 @@ def measure_guidance(model: MatterGen, data: TrainingSet, n: int = 64) -> None:
             elif name == "scalar":
                 hits.append(float(heat_of(data, made).mean()))
             else:
-                same = chemical_system(made.species) == cond["chemical_system"]
+                asked = cond["chemical_system"]
+                same = chemical_system(made.species) == asked
+                atoms.append(float(asked.gather(1, made.species - 1).mean()))
                 hits.append(float(same.all(-1).double().mean()))
         rows = [torch.tensor(v) for v in (hits, kinds, fine)]
         unit = "mean heat" if name == "scalar" else "hits"
         value = f"{rows[0].mean():.2f} ± {rows[0].std() / 3**0.5:.2f}"
+        if atoms:
+            value += f", atoms of the system {spread(torch.tensor(atoms))}"
         print(f"{name:16} w = {w}: {unit} {value}, valid and unique {spread(rows[1])}, valid "
               f"{spread(rows[2])}", flush=True)  # fmt: skip
 
