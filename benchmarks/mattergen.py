@@ -1,7 +1,7 @@
 """A joint generator of crystals on one core: its weights, its hull, and what was measured with it.
 
-    python -m benchmarks.mattergen --hull       energies of 277 small crystals, 2 minutes
-    python -m benchmarks.mattergen --train      helpers/weights/mattergen.pt, 4 CPU minutes
+    python -m benchmarks.mattergen --hull       energies of 277 small crystals, 2 CPU minutes
+    python -m benchmarks.mattergen --train      helpers/weights/mattergen.pt, 4 to 5 CPU minutes
     python -m benchmarks.mattergen --measure    S.U.N., corrector, guidance, time conditioning
     python -m benchmarks.mattergen --full       CUDA: the large recipe on the published split
 
