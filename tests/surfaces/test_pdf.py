@@ -1,5 +1,8 @@
 """The book on paper: one chapter through `make pdf`, read back."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pdf
@@ -25,9 +28,25 @@ def course(tmp_path_factory) -> Path:
     return root
 
 
+def make(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The tool in a process of its own: a worker whose browser is open cannot start another."""
+    code = (
+        f"import pdf, pathlib; raise SystemExit(pdf.main([{PAGE!r}], pathlib.Path({str(root)!r})))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "book" / "_tools",
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
 @pytest.fixture(scope="module")
 def printed(course: Path) -> PdfReader:
-    assert pdf.main([PAGE], course) == 0
+    done = make(course)
+    assert done.returncode == 0, done.stderr
     return PdfReader(course / "_build" / "pdf" / f"{PAGE}.pdf")
 
 
@@ -91,8 +110,7 @@ def test_what_is_missing_is_named(tmp_path, capsys):
     assert "01_integrators.html is not built yet: run `make book`" in capsys.readouterr().err
 
 
-def test_it_needs_a_browser(tmp_path, monkeypatch):
-    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
-    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
-    with pytest.raises(pdf.PipelineError, match="no Chromium to print with: run `make browser`"):
-        pdf.printed(tmp_path / "a.html", tmp_path / "a.pdf")
+def test_it_needs_a_browser(course: Path, tmp_path: Path):
+    done = make(course, PATH=str(tmp_path), PLAYWRIGHT_BROWSERS_PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "no Chromium to print with: run `make browser`" in done.stderr
