@@ -17,8 +17,7 @@ import pytest
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
-# Chapter 08 is not among them yet: opening it here has not been seen to end in time.
-CHAPTERS = sorted((ROOT / "notebooks").glob("0[1-7]_*.ipynb"))
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SCREENS = ROOT / "_build" / "screens"
 
 pytestmark = [pytest.mark.surface, pytest.mark.timeout(600)]
