@@ -131,7 +131,7 @@ def full(names: list[str], updates: int | None) -> None:
     )
     for name in names:
         torch.manual_seed(recipe.seed)
-        network = PocketDenoiser(name == "joint", hidden=recipe.hidden, layers=recipe.layers)
+        network = PocketDenoiser(joint=name == "joint", hidden=recipe.hidden, layers=recipe.layers)
         kept = f"pocket-{name}.pt" if updates is None else None
         done = train_pocket(network.to(team.device), ligand, pocket, recipe, resume=kept)
 

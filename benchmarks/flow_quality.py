@@ -22,7 +22,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.full import add_full, let_first_speak
+from benchmarks.full import add_full, announce, let_first_speak
 from benchmarks.toy_quality import DDPM, LAW, Judge, N, run_ddim
 from helpers.learn import Trained, stratified_times, train
 from helpers.learn.couplings import ot_pairs
@@ -123,6 +123,8 @@ def table(judge: Judge, seeds: range, updates: int | None = None) -> None:
         free.train(s, own_pairs(run, s))
         for s, run in zip(seeds, trained["free pairs"], strict=True)
     ]
+    if join("cpu").rank > 0:
+        return  # the first process judges
     print(f"{'energy distance / floor, calls:':34s}" + "".join(f"{n:>16d}" for n in CALLS))
     for name, method, sampler in (
         ("free pairs", "Euler", euler),
@@ -231,15 +233,18 @@ def main() -> None:
     if arguments.peer:
         peer()
         return
-    let_first_speak(join("cpu"))
+    team = join("cpu")
+    let_first_speak(team)
     n_seeds = arguments.seeds or (10 if arguments.full else 5)
+    updates = (arguments.updates or 20_000) if arguments.full else None
+    if updates is not None:
+        announce(replace(FREE, n_steps=updates), team, arguments.updates)
     judge = Judge(arguments.pairs)
     print(f"floor of {N} points: energy {judge.energy:.2e}")
     if arguments.tune:
         first = max(arguments.first_seed, 100)
         tune(judge, range(first, first + n_seeds))
     else:
-        updates = (arguments.updates or 20_000) if arguments.full else None
         table(judge, range(arguments.first_seed, arguments.first_seed + n_seeds), updates)
 
 
