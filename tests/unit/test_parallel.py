@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from two_processes import UPDATES, Bent, loss_of
 
+from benchmarks import perov5
+from benchmarks.full import announce, let_first_speak
 from helpers.learn import EMA, train, warmup_cosine
 from helpers.learn.parallel import STRIDE, Alone, join
 
@@ -140,3 +142,36 @@ def test_a_model_on_another_process_s_gpu_is_refused(monkeypatch):
     assert join("cuda") is team and join("cuda:1") is team
     with pytest.raises(ValueError, match="process 1 of 2 trains on cuda:1: make it on join"):
         join("cuda:0")
+
+
+def test_a_trial_of_a_full_run_says_so_and_leaves_no_file(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("COURSE_STATIC", "1")  # the command sets it: put it back afterwards
+    monkeypatch.chdir(tmp_path)
+    # The real network, its shortest training; sampling it is another test's.
+    monkeypatch.setattr(
+        perov5, "predict_structures", lambda net, species, generator: [held(species)]
+    )
+    monkeypatch.setattr(sys, "argv", "perov5 --full --updates 1 --stand-in --seeds 0".split())
+    perov5.main()
+    said = capsys.readouterr().out
+    assert "1 updates of 8 examples" in said and "its numbers mean nothing" in said
+    assert "diffusion, seed 0" in said and not list(tmp_path.iterdir())
+
+
+def held(species):
+    """The ideal structure of each composition, in place of a sample."""
+    return perov5.of_elements(species, perov5.ideal_perovskite(species))
+
+
+def test_others_than_the_first_are_silent(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back afterwards
+    team = Alone(torch.device("cpu"))
+    team.size = 2
+    announce(perov5.FULL, team, None)
+    let_first_speak(team)
+    print("the first")
+    team.rank = 1
+    let_first_speak(team)
+    print("the second")
+    said = capsys.readouterr().out
+    assert said == "60000 updates of 2 × 512 examples, on cpu\nthe first\n"
