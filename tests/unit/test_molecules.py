@@ -134,9 +134,11 @@ def test_open_babel_is_right_for_most_made_ligands_and_valid_for_all():
     """It trips over pyrroles without their hydrogen: a second opinion, not a better one."""
     batch, smiles = ligands(60, seed=8)
     found = molecules(batch, bonder=connect_by_babel)
-    right = [mol is not None and Chem.MolToSmiles(mol) == s for mol, s in zip(found, smiles)]
+    right = [
+        mol is not None and Chem.MolToSmiles(mol) == s for mol, s in zip(found, smiles, strict=True)
+    ]
     assert all(mol is not None for mol in found) and 0.8 < sum(right) / 60 < 1
-    wrong = [s for s, ok in zip(smiles, right) if not ok]
+    wrong = [s for s, ok in zip(smiles, right, strict=True) if not ok]
     assert all("[nH]" in s for s in wrong)
 
 
