@@ -18,7 +18,7 @@ def scatter_mean(values, index, n):
     n      : number of molecules; one without atoms gets zeros
     The rows of one molecule need not stand together.
     """
-    total = torch.zeros(n, values.shape[1], dtype=values.dtype).index_add(0, index, values)
+    total = values.new_zeros(n, values.shape[1]).index_add(0, index, values)
     count = torch.bincount(index, minlength=n)
     return total / count.clamp(min=1)[:, None]
 
@@ -30,7 +30,7 @@ def remove_mean(x, index, n):
     index : tensor (M,) of whole numbers, which of the n molecules an atom belongs to
     n     : number of molecules
     """
-    total = torch.zeros(n, 3, dtype=x.dtype).index_add(0, index, x)
+    total = x.new_zeros(n, 3).index_add(0, index, x)
     mean = total / torch.bincount(index, minlength=n)[:, None]
     return x - mean[index]
 
@@ -49,7 +49,7 @@ def egnn_layer(x, h, i, j, phi_e, phi_x, phi_h):
     d2 = away.square().sum(-1, keepdim=True)
     m = phi_e(h[i], h[j], d2)
     move = torch.zeros_like(x).index_add(0, i, away / (d2.sqrt() + 1) * phi_x(m))
-    heard = torch.zeros(len(x), m.shape[1], dtype=m.dtype).index_add(0, i, m)
+    heard = m.new_zeros(len(x), m.shape[1]).index_add(0, i, m)
     return x + move, phi_h(h, heard)
 
 
