@@ -75,7 +75,7 @@ browser: .venv/.all
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
 	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises
 	@$(PYTEST) -n 2 --dist worksteal tests/notebooks
-	@$(PYTEST) -n 2 --dist loadfile tests/surfaces
+	@$(PYTEST) -n 2 --dist loadgroup tests/surfaces
 	@$(MAKE) --no-print-directory nbval
 
 gpu: .venv/.all  ## the tests and timings that need a CUDA device
