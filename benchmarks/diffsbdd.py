@@ -18,6 +18,7 @@ from helpers.evaluate.pockets import fit_of, placed_at_random, shuffled
 from helpers.matter.complexes import Complexes, complexes
 from helpers.matter.graphs import Graphs
 from helpers.matter.molecules import molecules
+from helpers.matter.whole import save_whole
 from helpers.models.diffsbdd import PocketDenoiser
 from helpers.models.pocket_sampling import draw, draw_jointly
 from helpers.models.pocket_training import CONDITIONAL, JOINT, WEIGHTS, Recipe, train_pocket
@@ -53,7 +54,7 @@ def save(name: str, recipe: Recipe, training: Complexes) -> PocketDenoiser:
     done = train_pocket(start, training.ligand, training.pocket, recipe)
     WEIGHTS.mkdir(exist_ok=True)
     half = {key: value.half() for key, value in done.model.state_dict().items()}
-    torch.save(half, WEIGHTS / f"diffsbdd_{name}.pt")
+    save_whole(half, WEIGHTS / f"diffsbdd_{name}.pt")
     print(
         f"{name}: {done.seconds:.0f} CPU seconds, loss {done.losses[-100:].mean():.3f}", flush=True
     )

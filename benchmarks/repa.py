@@ -29,6 +29,7 @@ from helpers.evaluate.pairs import displacements
 from helpers.learn.repa import alignment, standardised
 from helpers.matter import Crystal, Crystals, load_perov5, pack, split_off, take
 from helpers.matter.elements import elements, shake
+from helpers.matter.whole import save_whole
 from helpers.models.aligned import FULL, AlignedFlow, Recipe, train_aligned
 from helpers.models.encoders import ElementEncoder, Encoder, load_chgnet, random_chgnet
 from helpers.models.torus_flow import Lines, held_lines, line_errors, place_atoms
@@ -255,7 +256,7 @@ def main() -> None:
         results = [r for r in results if r not in stored] + found
         print(arm, "\n   ", row(found), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
-        torch.save(results, RESULTS)
+        save_whole(results, RESULTS)
     show(results)
 
 

@@ -6,13 +6,13 @@ revises its files. What is checked is that the file is whole, before it is kept.
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from helpers.matter.download import cache_folder, existing, find_local, read_local
+from helpers.matter.download import cache_folder, find_local, read_local
+from helpers.matter.whole import reason
 
 SITE = "https://files.rcsb.org/download"
 
@@ -80,14 +80,12 @@ def download_entry(url: str, target: Path, kind: str) -> bytes:
         ) from error
     except requests.RequestException as error:
         raise ConnectionError(
-            f"{target.name} could not be downloaded: is there a network? ({error}). {by_hand}"
+            f"{target.name} could not be downloaded: is there a network? {by_hand}.\n({error})"
         ) from error
     except OSError as error:
-        free = shutil.disk_usage(existing(target.parent)).free
         raise OSError(
-            f"{target.name} cannot be kept in {target.parent}: {error.strerror or error} "
-            f"({free / 1e6:.0f} MB are free there). Make room, or name another folder with the "
-            "environment variable COURSE_CACHE"
+            f"{target.name} cannot be kept in {target.parent}: {reason(error, target)}. "
+            "Make room, or name another folder with the environment variable COURSE_CACHE"
         ) from error
     finally:
         bar.close()
