@@ -59,6 +59,4 @@ def what_is_saved(checkpoint: str | os.PathLike[str] | None) -> str:
     if not Path(checkpoint).exists():
         return f"{checkpoint} was not written yet: it begins anew when run again."
     done = torch.load(checkpoint, weights_only=True, map_location="cpu")["done"]
-    return (
-        f"{done} updates are safe in {checkpoint}: run again, and it goes on from there."
-    )
+    return f"{done} updates are safe in {checkpoint}: run again, and it goes on from there."
