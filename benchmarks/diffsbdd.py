@@ -13,12 +13,12 @@ import time
 
 import torch
 
+from helpers.disk import save_whole
 from helpers.evaluate.molecules import judge
 from helpers.evaluate.pockets import fit_of, placed_at_random, shuffled
 from helpers.matter.complexes import Complexes, complexes
 from helpers.matter.graphs import Graphs
 from helpers.matter.molecules import molecules
-from helpers.matter.whole import save_whole
 from helpers.models.diffsbdd import PocketDenoiser
 from helpers.models.pocket_sampling import draw, draw_jointly
 from helpers.models.pocket_training import CONDITIONAL, JOINT, WEIGHTS, Recipe, train_pocket

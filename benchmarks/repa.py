@@ -24,12 +24,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from helpers.disk import save_whole
 from helpers.evaluate.crystals import MATCHED
 from helpers.evaluate.pairs import displacements
 from helpers.learn.repa import alignment, standardised
 from helpers.matter import Crystal, Crystals, load_perov5, pack, split_off, take
 from helpers.matter.elements import elements, shake
-from helpers.matter.whole import save_whole
 from helpers.models.aligned import FULL, AlignedFlow, Recipe, train_aligned
 from helpers.models.encoders import ElementEncoder, Encoder, load_chgnet, random_chgnet
 from helpers.models.torus_flow import Lines, held_lines, line_errors, place_atoms

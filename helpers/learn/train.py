@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from helpers.disk import save_whole
 from helpers.learn.stopped import says_what_is_saved
-from helpers.matter.whole import save_whole
 
 Loss = Callable[[torch.Generator], Tensor]
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
-from helpers.matter.whole import reason
+from helpers.disk import reason
 
 
 class Remote(NamedTuple):

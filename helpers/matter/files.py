@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from helpers.disk import whole_file
 from helpers.matter.crystals import Crystal, crystal
-from helpers.matter.whole import whole_file
 
 if TYPE_CHECKING:  # both take seconds to import: only who converts pays
     from ase import Atoms

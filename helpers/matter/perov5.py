@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helpers.disk import save_whole
 from helpers.matter.cells import cell_from_parameters, wrap
 from helpers.matter.crystals import Crystals
 from helpers.matter.download import Remote, cache_folder, checksum, fetch
-from helpers.matter.whole import save_whole
 
 _AT = (
     "https://raw.githubusercontent.com/txie-93/cdvae/"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rdkit import Chem, rdBase
 
-from helpers.matter.whole import whole_file
+from helpers.disk import whole_file
 
 
 def write_sdf(path: str | os.PathLike[str], mols: Sequence[Chem.Mol]) -> Path:

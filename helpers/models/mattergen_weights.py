@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.matter.whole import save_whole
+from helpers.disk import save_whole
 from helpers.models.blocks import Size
 from helpers.models.gemnet import GemNet
 from helpers.models.mattergen import MatterGen
