@@ -94,6 +94,7 @@ benchmark: .venv/.peer  ## timings as ratios within one run
 
 # --- other versions -------------------------------------------------------------------------
 PYTHONS ?= 3.10 3.11 3.12 3.13
+JOBS    ?= 2
 EXTRAS  := -e '.[lab,encoders,book,test]'
 
 pythons: $(PYTHONS:%=python-%)  ## the fast tests with each of PYTHONS, in .venv-VERSION
@@ -116,7 +117,7 @@ fast:
 	@$(WITH) -m venv $(HERE)
 	@$(UV) pip install -q -p $(HERE)/bin/python $(EXTRAS) -c $(HELD)
 	@echo "$$($(HERE)/bin/python --version) in $(HERE):"
-	@$(ONE) $(HERE)/bin/python -m pytest -q -n 2 -m "not gpu" tests/unit tests/exercises
+	@$(ONE) $(HERE)/bin/python -m pytest -q -n $(JOBS) -m "not gpu" tests/unit tests/exercises
 
 clean:  ## remove what was built (the environment and your work/ stay)
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor
