@@ -8,13 +8,14 @@ of pooch for this system).
 import gzip
 import hashlib
 import os
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
+
+from helpers.disk import reason
 
 
 class Remote(NamedTuple):
@@ -179,19 +180,12 @@ def bring(
         ) from error
     except requests.RequestException as error:
         raise ConnectionError(
-            f"{name} could not be downloaded: is there a network? ({error}). {by_hand}"
+            f"{name} could not be downloaded: is there a network? {by_hand}.\n({error})"
         ) from error
     except OSError as error:
-        free = shutil.disk_usage(existing(target.parent)).free
         raise OSError(
-            f"{name} cannot be kept in {target.parent}: {error.strerror or error} "
-            f"({free / 1e6:.0f} MB are free there). Make room, or name another folder with the "
-            "environment variable COURSE_CACHE"
+            f"{name} cannot be kept in {target.parent}: {reason(error, target)}. Make room, or "
+            "name another folder with the environment variable COURSE_CACHE"
         ) from error
     finally:
         bar.close()
-
-
-def existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
-    return folder if folder.exists() else existing(folder.parent)
