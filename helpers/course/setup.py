@@ -68,17 +68,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "05": (*_ALWAYS, "tqdm", *_MATTER, "ot", "torchdiffeq"),
     "06": (*_ALWAYS, "tqdm", *_MATTER, "chgnet"),
     "07": (*_ALWAYS, "tqdm", *_MATTER, "spglib", "chgnet"),
-    "08": (
-        *_ALWAYS,
-        "tqdm",
-        "ase",
-        "pymatgen",
-        "pooch",
-        "requests",
-        "rdkit",
-        "gemmi",
-        "openbabel",
-    ),  # fmt: skip
+    "08": (*_ALWAYS, "tqdm", "ase", "pymatgen", "pooch", "requests", *_MOLECULES),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
