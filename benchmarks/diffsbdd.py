@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.full import add_full, announce, shortened
+from helpers.disk import save_whole
 from helpers.evaluate.molecules import judge
 from helpers.evaluate.pockets import fit_of, placed_at_random, shuffled
 from helpers.learn import Trained
@@ -57,7 +58,7 @@ HEAD = (
 def write(network: nn.Module, path: Path) -> dict[str, Tensor]:
     """Keep the weights in a file, in half precision, and return them."""
     half = {key: value.half() for key, value in network.state_dict().items()}
-    torch.save(half, path)
+    save_whole(half, path)
     return half
 
 

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.full import add_full, announce, shortened
+from helpers.disk import save_whole
 from helpers.evaluate.crystals import MATCHED
 from helpers.evaluate.pairs import displacements
 from helpers.learn.parallel import join
@@ -272,7 +273,7 @@ def main() -> None:
         results = [r for r in results if r not in stored] + found
         print(arm, "\n   ", row(found), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
-        torch.save(results, RESULTS)
+        save_whole(results, RESULTS)
     show(results)
 
 
