@@ -86,6 +86,8 @@ def train(
 ) -> Trained:
     """Fit `model` by n_steps of Adam on loss(generator), and return its averaged copy.
 
+    `model` itself keeps the weights of the last update, and `losses` belong to such weights.
+
     The learning rate ramps up to `lr` over the first `warmup` of the run and falls to zero along
     a cosine (fall=False: it stays); gradients are clipped to norm `clip`; `decay` is that of the
     average. All noise of the loss should come from the generator it is handed, which `seed`
