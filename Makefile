@@ -75,13 +75,14 @@ browser: .venv/.all
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
 	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises
 	@$(PYTEST) -n 2 --dist worksteal tests/notebooks
-	@$(PYTEST) -n 2 --dist loadfile tests/surfaces
+	@$(PYTEST) -n 2 --dist loadgroup tests/surfaces
 	@$(MAKE) --no-print-directory nbval
 
 gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
 	  { echo "No CUDA device here: nothing to run. The course itself needs none."; exit 1; }
 	@$(PYTEST) -m gpu tests/unit
+	@COURSE_BUDGET=0.05 $(BIN)/jupyter nbconvert --to notebook --execute --output-dir _build/gpu notebooks/*.ipynb
 	@$(BIN)/python -m benchmarks.simulate
 
 # The peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.

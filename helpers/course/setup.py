@@ -52,10 +52,12 @@ PACKAGES: dict[str, str] = {
     "chgnet": "chgnet>=0.4",
     "rdkit": "rdkit>=2024.3.1",
     "gemmi": "gemmi>=0.6.5",
+    "openbabel": "openbabel-wheel>=3.1.1.20",
 }
 
 _ALWAYS = ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL")
 _MATTER = ("ase", "pymatgen", "pooch", "requests", "scipy")
+_MOLECULES = ("rdkit", "openbabel", "gemmi")
 
 #: What each chapter imports, itself or through the helpers (a test compares).
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -66,7 +68,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "05": (*_ALWAYS, "tqdm", *_MATTER, "ot", "torchdiffeq"),
     "06": (*_ALWAYS, "tqdm", *_MATTER, "chgnet"),
     "07": (*_ALWAYS, "tqdm", *_MATTER, "spglib", "chgnet"),
-    "08": (*_ALWAYS, "tqdm", "ase", "pymatgen", "pooch", "requests", "rdkit", "gemmi"),
+    "08": (*_ALWAYS, "tqdm", "ase", "pymatgen", "pooch", "requests", *_MOLECULES),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
