@@ -252,5 +252,5 @@ def test_a_full_graphics_card_says_what_to_lower_and_what_is_saved(fresh):
     assert in_words(shown, "OutOfMemoryError", "a smaller batch, fewer samples", "COURSE_DEVICE")
     # Of the machine's own memory: four hundred terabytes.
     assert in_words(fresh.cell("torch.zeros(10**14)"), "RuntimeError", "The memory is full")
-    assert fresh.cell(STUB + "full(47)").error == ""
+    assert fresh.cell(STUB + "raise torch.cuda.OutOfMemoryError('out of memory')").error == ""
     assert "the graphics card has no memory left in line 2 of your cell" in fresh.cell(CHECK).text
