@@ -71,7 +71,9 @@ def own(markdown: str) -> str:
     """The prose without the titles of papers, which are spelt as they were printed."""
     titles = (ROOT / "book" / "references.bib").read_text(encoding="utf-8").lower()
     words = prose(markdown).split("## References")[0]
-    return re.sub(r"\*([^*]+)\*", lambda m: "" if m[1].lower() in titles else m[1], words)
+    return re.sub(
+        r"(?<!\*)\*([^*]+)\*(?!\*)", lambda m: "" if m[1].lower() in titles else m[1], words
+    )
 
 
 def said_twice(markdown: str) -> list[str]:
