@@ -23,6 +23,7 @@ CODE = [
     if path.name != Path(__file__).name  # it quotes misspellings
 ]
 WORD = re.compile(r"(?<![\w\\])[A-Za-z]+(?:['’][a-z]+)?(?![\w\\])")
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 
 #: Right here, whatever codespell knows: neodymium and tellurium, optimal transport, serine,
 #: compounds, a slip that a test plants, French.
@@ -117,6 +118,12 @@ def test_each_row_of_a_table_has_all_its_cells(path):
         cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
         assert not cells or not width or cells == width, line
         width = cells
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_pictures_of_a_text_say_what_they_show(path):
+    for words, address in PICTURE.findall(path.read_text(encoding="utf-8")):
+        assert len(words.split()) > (2 if "badge" in address else 4), f"{address}: {words!r}"
 
 
 def test_slips_are_noticed():
