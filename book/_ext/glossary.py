@@ -126,17 +126,14 @@ def pattern(word: str) -> str:
 
 def uses(text: str, wanted: Iterable[Term]) -> Iterator[tuple[int, int, Term]]:
     """Where a text uses the wanted terms: (start, end, term), the longer words first."""
-    pairs = sorted(((word, term) for term in wanted for word in term.words), key=_length)
+    pairs = [(word, term) for term in wanted for word in term.words]
+    pairs.sort(key=lambda pair: -len(pair[0]))
     if not pairs:
         return
     either = re.compile("|".join(f"({pattern(word)})" for word, _ in pairs))
     for match in either.finditer(text):
         assert match.lastindex is not None
         yield match.start(), match.end(), pairs[match.lastindex - 1][1]
-
-
-def _length(pair: tuple[str, Term]) -> int:
-    return -len(pair[0])
 
 
 def prose(doctree: nodes.document) -> list[nodes.Text]:
