@@ -3,26 +3,30 @@
     python -m benchmarks.flow_quality             5 seeds: free pairs, OT pairs, reflow, DDIM
     python -m benchmarks.flow_quality --tune      the choices behind the OT recipe
     python -m benchmarks.flow_quality --peer      our loop beside torchcfm's, interleaved
+    python -m benchmarks.flow_quality --full      length and seeds of the chapter's FULL
 
 Every number is a median over seeds, with the worst behind it; the energy distance of 10 000
 samples is in units of its floor, the median between pairs of true draws. Recipes were chosen on
 seeds from 100 on, never on those reported. One thread; prints tables, writes nothing.
+torchrun shares each training among processes on the CPU, as `benchmarks.full` says.
 """
 
 import argparse
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import median
 
 import torch
 from torch import Tensor
 
+from benchmarks.full import add_full, announce, let_first_speak
 from benchmarks.toy_quality import DDPM, LAW, Judge, N, run_ddim
 from helpers.learn import Trained, stratified_times, train
 from helpers.learn.couplings import ot_pairs
+from helpers.learn.parallel import join
 from helpers.models import TimeMLP
 from helpers.noise import Denoiser, Linear, Path, bridge
 
@@ -105,16 +109,22 @@ def ddim(run: Trained, x: Tensor, calls: int) -> Tensor:
 CALLS = (2, 4, 10, 20, 50, 100)
 
 
-def table(judge: Judge, seeds: range) -> None:
+def table(judge: Judge, seeds: range, updates: int | None = None) -> None:
+    free, near, ddpm = FREE, NEAR, DDPM
+    if updates is not None:
+        free, near = (replace(recipe, n_steps=updates) for recipe in (FREE, NEAR))
+        ddpm = replace(DDPM, n_steps=updates)
     trained = {
-        "free pairs": [FREE.train(s) for s in seeds],
-        "OT pairs": [NEAR.train(s) for s in seeds],
-        "DDPM (chapter 03)": [DDPM.train(s) for s in seeds],
+        "free pairs": [free.train(s) for s in seeds],
+        "OT pairs": [near.train(s) for s in seeds],
+        "DDPM (chapter 03)": [ddpm.train(s) for s in seeds],
     }
     trained["reflow"] = [
-        FREE.train(s, own_pairs(run, s))
+        free.train(s, own_pairs(run, s))
         for s, run in zip(seeds, trained["free pairs"], strict=True)
     ]
+    if join("cpu").rank > 0:
+        return  # the first process judges
     print(f"{'energy distance / floor, calls:':34s}" + "".join(f"{n:>16d}" for n in CALLS))
     for name, method, sampler in (
         ("free pairs", "Euler", euler),
@@ -213,7 +223,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--peer", action="store_true")
-    parser.add_argument("--seeds", type=int, default=5)
+    add_full(parser)
+    parser.add_argument("--seeds", type=int, help="5, or 10 with --full")
     parser.add_argument("--first-seed", type=int, default=0, help="tune from 100 on")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of true draws for the floor")
     arguments = parser.parse_args()
@@ -222,13 +233,19 @@ def main() -> None:
     if arguments.peer:
         peer()
         return
+    team = join("cpu")
+    let_first_speak(team)
+    n_seeds = arguments.seeds or (10 if arguments.full else 5)
+    updates = (arguments.updates or 20_000) if arguments.full else None
+    if updates is not None:
+        announce(replace(FREE, n_steps=updates), team, arguments.updates)
     judge = Judge(arguments.pairs)
     print(f"floor of {N} points: energy {judge.energy:.2e}")
     if arguments.tune:
         first = max(arguments.first_seed, 100)
-        tune(judge, range(first, first + arguments.seeds))
+        tune(judge, range(first, first + n_seeds))
     else:
-        table(judge, range(arguments.first_seed, arguments.first_seed + arguments.seeds))
+        table(judge, range(arguments.first_seed, arguments.first_seed + n_seeds), updates)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
     python -m benchmarks.toy_quality              the recipes and the common settings, seeds 0–4
     python -m benchmarks.toy_quality --ablation   what each ingredient is worth
     python -m benchmarks.toy_quality --curve      quality against network calls and training
+    python -m benchmarks.toy_quality --full       width, length and seeds of the chapter's FULL
 
 Every number is a median over seeds, with the worst behind it; energy distance and sliced W₂ of
 10 000 samples are in units of their floor, the median between pairs of true draws. Recipes were
 chosen on seeds from 100 on, never on those reported. One thread; prints tables, writes nothing.
+torchrun shares each training among processes on the CPU, as `benchmarks.full` says.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from benchmarks.full import add_full, announce, let_first_speak
 from helpers.evaluate import (
     contain,
     count_modes,
@@ -29,6 +32,7 @@ from helpers.evaluate import (
     total_variation,
 )
 from helpers.learn import Trained, denoising_loss, stratified_times, train
+from helpers.learn.parallel import join
 from helpers.models import TimeMLP
 from helpers.noise import (
     VE,
@@ -69,11 +73,12 @@ class Recipe:
     batch: int = 512
     stratified: bool = True
     steady: bool = False  # the learning rate stays, and no average is taken
+    hidden: int = 96
     n_features: int = 32
     first_layer: float = 1.0  # factor on the first layer's weights of x before training
 
     def denoiser(self) -> Denoiser:
-        net = TimeMLP(gain=self.gain, n_features=self.n_features)
+        net = TimeMLP(hidden=self.hidden, gain=self.gain, n_features=self.n_features)
         with torch.no_grad():
             first = net.body[0]
             assert isinstance(first, nn.Linear)
@@ -129,6 +134,14 @@ COMMON = Recipe(
 COMMON_NCSN = replace(COMMON, path=Path(VE(0.07, 1.0)), kind="score")
 NCSN = Recipe(Path(VE(0.01, 12.8)))
 DDPM = Recipe(Path(Cosine()))
+
+
+def full(recipe: Recipe, updates: int | None) -> Recipe:
+    """The chapter's FULL; the settings that circulate stay what they are."""
+    if recipe.steady:
+        return recipe
+    return replace(recipe, hidden=256, n_steps=10_000 if updates is None else updates)
+
 
 # A sampler makes points from a denoiser and a generator.
 Sampler = Callable[[Denoiser, torch.Generator], Tensor]
@@ -270,9 +283,11 @@ def drawn(sampler: Sampler, den: Denoiser, seed: int) -> tuple[Tensor, float]:
     return x, time.process_time() - begin
 
 
-def main_table(judge: Judge, seeds: range) -> None:
+def main_table(judge: Judge, seeds: range, change: Callable[[Recipe], Recipe]) -> None:
     recipes = list(dict.fromkeys(recipe for _, recipe, _, _ in ROWS))
-    trained = {(r, seed): r.train(seed) for r in recipes for seed in seeds}
+    trained = {(r, seed): change(r).train(seed) for r in recipes for seed in seeds}
+    if join("cpu").rank > 0:
+        return  # the first process judges
     print(HEAD)
     for name, recipe, calls, sampler in ROWS:
         scores, spent = [], []
@@ -387,21 +402,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--curve", action="store_true")
-    parser.add_argument("--seeds", type=int, default=5)
+    add_full(parser)
+    parser.add_argument("--seeds", type=int, help="5, or 20 with --full")
     parser.add_argument("--first-seed", type=int, default=0, help="tune from 100 on")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of true draws for the floor")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["COURSE_STATIC"] = "1"  # no progress bars between the rows
+    team = join("cpu")
+    let_first_speak(team)
+    if arguments.full:
+        announce(full(DDPM, arguments.updates), team, arguments.updates)
     judge = Judge(arguments.pairs)
     print(f"floor of {N} points: energy {judge.energy:.2e}, sliced W2 {judge.sliced:.4f}")
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    n_seeds = arguments.seeds or (20 if arguments.full else 5)
+    seeds = range(arguments.first_seed, arguments.first_seed + n_seeds)
     if arguments.ablation:
         ablation(judge, seeds)
     elif arguments.curve:
         curve(judge, seeds)
     else:
-        main_table(judge, seeds)
+        larger = partial(full, updates=arguments.updates)
+        main_table(judge, seeds, larger if arguments.full else lambda recipe: recipe)
 
 
 if __name__ == "__main__":
