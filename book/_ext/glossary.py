@@ -160,10 +160,8 @@ def _untouched(node: nodes.Node) -> bool:
 
 def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Link the first use of each term in a page's prose to the glossary."""
-    if page in LISTS:
-        return
     address = app.builder.get_relative_uri(page, PAGE) if app.builder.format == "html" else ""
-    every = terms(SOURCE.read_text(encoding="utf-8"))
+    every = terms(SOURCE.read_text(encoding="utf-8")) if page not in LISTS else []
     name = page.split("/")[-1]
     wanted = {term.name: term for term in every if name.startswith(ONLY.get(term.name, ("",)))}
     for text in prose(doctree):
