@@ -16,6 +16,7 @@ import kernel  # noqa: E402
 from chapter import chapters  # noqa: E402
 from kernel import NOW, Session, Shown  # noqa: E402
 
+pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
 LEARNER = "anna.ipynb"
 
 
