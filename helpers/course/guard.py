@@ -1,12 +1,11 @@
 """Let a reader's function run without harm: it may loop, allocate, print, seed or crash.
 
 Time: an alarm signal on the main thread of Unix, elsewhere an interrupt sent by a watching
-thread; both stop Python code, not a single long call into compiled code, nor in Python 3.10 a
-loop whose whole body is a `try`, where Python itself hears nothing: there a restart of the kernel
-must do, which costs no text. Memory: on Linux the
-address space may grow by a limited amount while a check runs (not beside CUDA, which reserves
-address space by the terabyte; there torch's own refusal must do). State: the random generators,
-the default dtype and the gradient mode are put back, so that a check never changes later cells.
+thread. Both stop Python code, not a single long call into compiled code; nor, in Python 3.10, a
+loop whose whole body is a `try`, where Python itself hears nothing. Memory: on Linux the address
+space may grow by a limited amount while a check runs (not beside CUDA, which reserves address
+space by the terabyte; there torch's own refusal must do). State: the random generators, the
+default dtype and the gradient mode are put back, so that a check never changes later cells.
 """
 
 from __future__ import annotations
