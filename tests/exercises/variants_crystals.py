@@ -250,7 +250,7 @@ def minimum_image_distance(frac, cell):
     return ((rounded(frac)[:, :, None] + grid27(frac)) @ cell).norm(dim=-1).amin(-1)
 
 
-@wrong("infinity on the diagonal", says="infinitely far Å apart, expected 4.00: the diagonal is")
+@wrong("infinity on the diagonal", says="infinitely far apart, expected 4.00 Å: the diagonal is")
 def minimum_image_distance(frac, cell):
     d = ((rounded(frac)[:, :, None] + grid27(frac)) @ cell).norm(dim=-1).amin(-1)
     return d.fill_diagonal_(math.inf)
