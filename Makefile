@@ -84,13 +84,13 @@ gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@$(PYTEST) -m gpu tests/unit
 	@$(BIN)/python -m benchmarks.simulate
 
-# The peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
+# A peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
 .venv/.peer: .venv/.all
 	@$(UV) pip install -q -p $(BIN)/python --no-deps torchcfm==1.0.7
 	@touch $@
 
-benchmark: .venv/.peer  ## timings as ratios within one run
-	@for b in simulate scores minimum_image "flow_quality --peer"; do echo; $(ONE) $(BIN)/python -m benchmarks.$$b || exit 1; done
+benchmark: .venv/.peer  ## measure what book/performance.md tells, and write it
+	@$(ONE) $(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove what was built (the environment and your work/ stay)
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor

@@ -73,7 +73,7 @@ def contenders(cells: Tensor, frac: Tensor, lattices: list) -> dict[str, Callabl
     }
 
 
-def measure(n_cells: int = 1_000, n_atoms: int = 64, repeats: int = 7) -> list[Row]:
+def measure(n_cells: int = 1_000, n_atoms: int = 64, repeats: int = 5) -> list[Row]:
     """The rows for ordinary and for skewed cells; RuntimeError where the three disagree."""
     from pymatgen.core import Lattice
 

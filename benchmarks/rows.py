@@ -56,8 +56,9 @@ def table(rows: Sequence[Row]) -> str:
         raise ValueError("a table needs rows, and the same columns in all of them")
     body = [[words(cell) for cell in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(rows[0], *body, strict=True)]
-    # Names to the left, numbers to the right.
-    left = [isinstance(cell, str) for cell in rows[0].values()]
+    # Names to the left, numbers to the right; a dash is a number that does not exist.
+    columns = zip(*(row.values() for row in rows), strict=True)
+    left = [all(isinstance(cell, str) for cell in set(column) - {"–"}) for column in columns]
     rule = [("-" * w if at else "-" * (w - 1) + ":") for w, at in zip(widths, left, strict=True)]
     lines = [list(rows[0]), rule, *body]
     return "\n".join("| " + " | ".join(_padded(line, widths, left)) + " |" for line in lines)

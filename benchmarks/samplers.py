@@ -159,7 +159,7 @@ def updates(block: int, repeats: int = 9, n_updates: int = 60) -> Row:
 
 def measure(repeats: int = 9) -> list[Row]:
     """Sampling for few and many points, then the updates of flow matching."""
-    rows = [row for n in (100, 10_000) for row in sampling(n, repeats)]
+    rows = [row for n in (100, 4_000) for row in sampling(n, repeats)]
     return rows + [updates(block, repeats) for block in (0, 64)]
 
 
