@@ -18,14 +18,14 @@ PAGE = ROOT / "book" / "performance.md"
 MARKS = re.compile(r"(<!-- rows: (\w+) -->\n).*?(<!-- /rows -->)", re.DOTALL)
 
 
-def save(measured: dict[str, Any], path: Path = STORED) -> None:
+def save(measured: dict[str, Any]) -> None:
     """Keep what a run has found: "machine", and "rows" by topic."""
-    path.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    STORED.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def load(path: Path = STORED) -> dict[str, Any]:
+def load() -> dict[str, Any]:
     """What `save` has kept, with its spreads."""
-    measured = json.loads(path.read_text("utf-8"))
+    measured = json.loads(STORED.read_text("utf-8"))
     for rows in measured["rows"].values():
         for row in rows:
             row.update((k, Spread(*v)) for k, v in row.items() if isinstance(v, list))
@@ -50,6 +50,6 @@ def filled(text: str, found: dict[str, str]) -> str:
     return MARKS.sub(lambda marks: marks[1] + found[marks[2]] + marks[3], text)
 
 
-def write(measured: dict[str, Any], path: Path = PAGE) -> None:
+def write(measured: dict[str, Any]) -> None:
     """Put the tables of a run into the page."""
-    path.write_text(filled(path.read_text("utf-8"), blocks(measured)), "utf-8")
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), blocks(measured)), "utf-8")

@@ -10,7 +10,6 @@ needs, half a gigabyte, serve parts that are not used here).
 from collections.abc import Callable
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
 from torch import Tensor
 
 from benchmarks.rows import Row, table
@@ -54,6 +53,8 @@ def ours(net: TimeMLP, kind: str) -> Draw:
 
 def theirs(net: TimeMLP, kind: str) -> Draw:
     """diffusers' scheduler in the loop that its documentation shows."""
+    from diffusers import DDIMScheduler, DDPMScheduler  # only needed here
+
     make = DDPMScheduler if kind == "DDPM" else DDIMScheduler
 
     @torch.no_grad()
@@ -160,7 +161,7 @@ def updates(block: int, repeats: int = 9, n_updates: int = 60) -> Row:
 def measure(repeats: int = 9) -> list[Row]:
     """Sampling for few and many points, then the updates of flow matching."""
     rows = [row for n in (100, 4_000) for row in sampling(n, repeats)]
-    return rows + [updates(block, repeats) for block in (0, 64)]
+    return rows + [updates(block, 2 * repeats) for block in (0, 64)]
 
 
 def main() -> None:
