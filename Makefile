@@ -8,7 +8,7 @@ PYTEST := $(ONE) $(BIN)/python -m pytest
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit notebooks nbval book pdf browser gpu benchmark pins clean distclean
+.PHONY: help lab test lint unit notebooks nbval book pdf browser gpu benchmark pins pythons newest fast clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,13 +75,14 @@ browser: .venv/.all
 test: lint browser book  ## everything: lint, types, unit, exercises, notebooks, all four surfaces
 	@$(PYTEST) -n 2 --dist loadfile -m "not gpu" tests/unit tests/exercises
 	@$(PYTEST) -n 2 --dist worksteal tests/notebooks
-	@$(PYTEST) -n 2 --dist loadfile tests/surfaces
+	@$(PYTEST) -n 2 --dist loadgroup tests/surfaces
 	@$(MAKE) --no-print-directory nbval
 
 gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
 	  { echo "No CUDA device here: nothing to run. The course itself needs none."; exit 1; }
 	@$(PYTEST) -m gpu tests/unit
+	@COURSE_BUDGET=0.05 $(BIN)/jupyter nbconvert --to notebook --execute --output-dir _build/gpu notebooks/*.ipynb
 	@$(BIN)/python -m benchmarks.simulate
 
 # A peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
@@ -92,9 +93,36 @@ gpu: .venv/.all  ## the tests and timings that need a CUDA device
 benchmark: .venv/.peer  ## measure what book/performance.md tells, and write it
 	@$(ONE) $(BIN)/python -m benchmarks $(ARGS)
 
+# --- other versions -------------------------------------------------------------------------
+PYTHONS ?= 3.10 3.11 3.12 3.13
+JOBS    ?= 2
+EXTRAS  := -e '.[lab,encoders,book,test]'
+
+pythons: $(PYTHONS:%=python-%)  ## the fast tests with each of PYTHONS, in .venv-VERSION
+
+# A Python is looked for by its name, then where pyenv keeps its own.
+python-%: .venv/bin/uv
+	@for p in python$* $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$*.*/bin/python; do \
+	  $$p -c '' 2>/dev/null && exec $(MAKE) --no-print-directory fast HERE=.venv-$* WITH=$$p HELD=constraints.txt; \
+	done; echo "There is no Python $* on this machine: not tried."
+
+newest: .venv/bin/uv  ## the fast tests, two chapters and the book with the newest dependencies
+	@rm -rf .venv-newest && mkdir .venv-newest && echo "torch==2.13.0" > .venv-newest/held.txt
+	@$(MAKE) --no-print-directory fast HERE=.venv-newest WITH=$(PYTHON) HELD=.venv-newest/held.txt
+	@$(ONE) .venv-newest/bin/python -m pytest -q -p no:cacheprovider --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=120 notebooks/01_integrators.ipynb notebooks/04_crystals.ipynb
+	@.venv-newest/bin/python book/_tools/vendor.py
+	@.venv-newest/bin/jupyter-book build . -q -W -n --keep-going --path-output .venv-newest/book
+
+fast:
+	@$(WITH) -m venv $(HERE)
+	@$(UV) pip install -q -p $(HERE)/bin/python $(EXTRAS) -c $(HELD)
+	@echo "$$($(HERE)/bin/python --version) in $(HERE):"
+	@$(ONE) $(HERE)/bin/python -m pytest -q -n $(JOBS) -m "not gpu" tests/unit tests/exercises
+
 clean:  ## remove what was built (the environment and your work/ stay)
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/vendor
 	@find helpers solutions tests benchmarks book -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## ... and the environment and caches (your work/ stays)
-	@rm -rf .venv .cache *.egg-info
+	@rm -rf .venv .venv-* .cache *.egg-info

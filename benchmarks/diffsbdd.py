@@ -13,6 +13,7 @@ import time
 
 import torch
 
+from helpers.disk import save_whole
 from helpers.evaluate.molecules import judge
 from helpers.evaluate.pockets import fit_of, placed_at_random, shuffled
 from helpers.matter.complexes import Complexes, complexes
@@ -53,7 +54,7 @@ def save(name: str, recipe: Recipe, training: Complexes) -> PocketDenoiser:
     done = train_pocket(start, training.ligand, training.pocket, recipe)
     WEIGHTS.mkdir(exist_ok=True)
     half = {key: value.half() for key, value in done.model.state_dict().items()}
-    torch.save(half, WEIGHTS / f"diffsbdd_{name}.pt")
+    save_whole(half, WEIGHTS / f"diffsbdd_{name}.pt")
     print(
         f"{name}: {done.seconds:.0f} CPU seconds, loss {done.losses[-100:].mean():.3f}", flush=True
     )

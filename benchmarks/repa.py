@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from helpers.disk import save_whole
 from helpers.evaluate.crystals import MATCHED
 from helpers.evaluate.pairs import displacements
 from helpers.learn.repa import alignment, standardised
@@ -255,7 +256,7 @@ def main() -> None:
         results = [r for r in results if r not in stored] + found
         print(arm, "\n   ", row(found), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
-        torch.save(results, RESULTS)
+        save_whole(results, RESULTS)
     show(results)
 
 

@@ -266,7 +266,7 @@ def judge_minimum_image_distance(function):
         zero, edge = torch.zeros(4), cell.norm(dim=-1).min().expand(4).double()
         if not torch.isfinite(got).all():
             raise Slip(
-                words + " {measured} Å apart, expected {expected}: the diagonal is left out; an "
+                words + " {measured} apart, expected {expected} Å: the diagonal is left out; an "
                 "atom can overlap with its own image in a small cell",
                 "infinitely far",
                 f"{float(_nearest(_all_images(frac.double(), cell.double()))[0, 0]):.2f}",

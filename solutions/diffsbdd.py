@@ -18,7 +18,7 @@ def scatter_mean(values, index, n):
     n      : number of molecules; one without atoms gets zeros
     The rows of one molecule need not stand together.
     """
-    total = torch.zeros(n, values.shape[1], dtype=values.dtype).index_add(0, index, values)
+    total = values.new_zeros(n, values.shape[1]).index_add(0, index, values)
     count = torch.bincount(index, minlength=n)
     return total / count.clamp(min=1)[:, None]
 
@@ -30,7 +30,7 @@ def remove_mean(x, index, n):
     index : tensor (M,) of whole numbers, which of the n molecules an atom belongs to
     n     : number of molecules
     """
-    total = torch.zeros(n, 3, dtype=x.dtype).index_add(0, index, x)
+    total = x.new_zeros(n, 3).index_add(0, index, x)
     mean = total / torch.bincount(index, minlength=n)[:, None]
     return x - mean[index]
 
@@ -49,7 +49,7 @@ def egnn_layer(x, h, i, j, phi_e, phi_x, phi_h):
     d2 = away.square().sum(-1, keepdim=True)
     m = phi_e(h[i], h[j], d2)
     move = torch.zeros_like(x).index_add(0, i, away / (d2.sqrt() + 1) * phi_x(m))
-    heard = torch.zeros(len(x), m.shape[1], dtype=m.dtype).index_add(0, i, m)
+    heard = m.new_zeros(len(x), m.shape[1]).index_add(0, i, m)
     return x + move, phi_h(h, heard)
 
 
@@ -142,6 +142,7 @@ def _means(x, index, n):
     scatter_mean,
     todo="add the rows of each molecule up, count them, divide",
     hints=(
+        "Two questions for each molecule: what do its rows add up to, and how many are there?",
         "`torch.zeros(n, D).index_add(0, index, values)` adds row k of values to row index[k].",
         "`torch.bincount(index, minlength=n)` counts the atoms of each molecule.",
         "Divide by the count, and by 1 where there is no atom: `.clamp(min=1)[:, None]`.",
@@ -296,6 +297,8 @@ def _layer(x, h, i, j, **slip):
     egnn_layer,
     todo="differences, squared distances, messages; their sums at the point that hears",
     hints=(
+        "What of two places stays the same when the molecule is turned or moved? Only that may "
+        "enter a message. And along what may a point move, so that the move turns, too?",
         "`away = x[i] - x[j]` and `d2 = away.square().sum(-1, keepdim=True)`: the network may "
         "know places only through these.",
         "`m = phi_e(h[i], h[j], d2)`, and each pair pushes by `away / (d2.sqrt() + 1) * phi_x(m)`.",
@@ -454,8 +457,8 @@ _T = torch.tensor([0.0, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0])
     polynomial_gamma,
     todo="alpha^2 from the formula, sigma^2 from 1 - alpha^2, then the logarithm of their ratio",
     hints=(
-        "`alpha2 = (1 - 2 * s) * (1 - t**2) ** 2 + s`",
-        "sigma² is what is left: `1 - alpha2`.",
+        "γ compares the power of the noise with that of the signal. First find the signal's.",
+        "`alpha2 = (1 - 2 * s) * (1 - t**2) ** 2 + s`; sigma² is what is left: `1 - alpha2`.",
         "`torch.log((1 - alpha2) / alpha2)`: noise over signal, so it grows with t.",
     ),
 )
@@ -507,6 +510,7 @@ _STEPS = ((0.98, 0.9), (0.9, 0.55), (0.6, 0.25))  # α at s and at t
     back_step,
     todo="a and var of the step from s to t; then the mean, and noise of the right width",
     hints=(
+        "First the step up, from s to t: how much signal does it keep, how much noise does it add?",
         "`a = a_t / a_s`, `var = s_t**2 - a**2 * s_s**2`.",
         "The mean: z / a − var / (a · s_t) · eps.",
         "The width of what is left open is √var · s_s / s_t: less than √var, for z_t is known.",
@@ -583,6 +587,7 @@ def judge_back_step(step):
     write_fragment,
     todo="noise the fragment to time s, and put its rows in where which is True",
     hints=(
+        "The network knows only states whose atoms are all equally noisy. Make the fragment so.",
         "At time s the fragment looks like `a_s * fragment + s_s * noise`.",
         "`torch.where(which[:, None], known, z)`",
     ),
@@ -630,6 +635,7 @@ def judge_write_fragment(write):
     lj_loss,
     todo="the energy from (r_min/d)^6, cut at 3, times a weight that falls from t = 0 to t = 1",
     hints=(
+        "Three factors of their own: the energy of a pair, its ceiling, and a weight that knows t.",
         "`sixth = (r_min / d) ** 6`; the energy is sixth² − 2 sixth: −1 at d = r_min.",
         "Cut it from above: `.clamp(max=3.0)`.",
         "The weight is `largest * (1 - t)`: near the data x̂ is a molecule, near the noise it "
@@ -704,6 +710,7 @@ def judge_lj_loss(loss):
     clip_limit,
     todo="mean and standard deviation of the last 50 norms, 1.5 of one and 2 of the other",
     hints=(
+        "What is usual? Mean and spread of the recent norms say it, and only of those.",
         "The last 50 of a list: `norms[-50:]`.",
         "`.std(correction=0)` divides by their number.",
         "`1.5 * mean + 2 * std`",

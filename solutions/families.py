@@ -675,7 +675,9 @@ def judge_convert_prediction(convert):
     if out is None:
         tensor_like(out, x)
     if not isinstance(out, (tuple, list)) or len(out) != 3:
-        raise Slip(f"needed is a triple (x0, score, velocity), got a {type(out).__name__}")
+        many = f" of {len(out)}" if isinstance(out, (tuple, list)) else ""
+        got = f"{type(out).__name__}{many}"
+        raise Slip(f"needed is a triple (x0, score, velocity), got a {got}")
     x0, e, A, S, dA, dS = (v.double() for v in (_X, _EPS, a, s, da, ds))
     X = x.double()
     compare(

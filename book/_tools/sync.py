@@ -12,6 +12,7 @@ from chapter import Chapter, PipelineError
 
 BOOTSTRAP = """\
 # Makes the course ready: it is fetched where it is missing, as in Colab, and then set up.
+# A restarted kernel knows nothing: run this cell and all that stand above the one you want.
 try:
     from helpers.course import setup
 except ModuleNotFoundError:

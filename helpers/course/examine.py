@@ -96,6 +96,8 @@ def _verdict(error: BaseException, function: Any, time_limit: float) -> Verdict:
         words = f"it calls itself without an end{place}"
     elif size:
         words = f"it asks for {int(size[1]) / 1e9:.3g} GB of memory{place}; do the shapes multiply?"
+    elif "out of memory" in text:  # a graphics card's own refusal
+        words = f"the graphics card has no memory left{place}; do the shapes multiply?"
     elif isinstance(error, MemoryError) or "bad_alloc" in text:
         words = f"it asks for more than {MEMORY / 2**30:g} GB of memory{place}; is a list growing?"
     elif isinstance(error, NotImplementedError) and (

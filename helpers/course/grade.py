@@ -13,6 +13,7 @@ own. The code is the learners'; grade it where you would also run it.
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from helpers.course.exercise import exercises
+from helpers.disk import whole_file
 
 SECONDS = 300  # for all exercises of one notebook
 POINTS = {"solved": 1, "wrong": 0, "open": 0}
@@ -95,35 +98,32 @@ def grade(learner: str, path: Path, seconds: float = SECONDS) -> list[Grade]:
     ]
 
 
-def write_csv(grades: list[Grade], path: Path) -> None:
+def write_csv(grades: list[Grade], file: TextIO) -> None:
     """A row for each exercise: learner, notebook, chapter, exercise, state, points, words."""
-    columns = [*Grade.__dataclass_fields__, "points"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows({**asdict(grade), "points": grade.points} for grade in grades)
+    table = csv.DictWriter(file, [*Grade.__dataclass_fields__, "points"])
+    table.writeheader()
+    table.writerows({**asdict(grade), "points": grade.points} for grade in grades)
 
 
-def write_nbgrader(grades: list[Grade], path: Path) -> None:
+def write_nbgrader(grades: list[Grade], file: TextIO) -> None:
     """A row for each learner and notebook with the columns of `nbgrader export`, points summed."""
     together: dict[tuple[str, str], list[Grade]] = {}
     for one in grades:
         together.setdefault((one.learner, Path(one.notebook).stem), []).append(one)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, NBGRADER, restval="")
-        table.writeheader()
-        for (learner, notebook), rows in together.items():
-            got = sum(row.points for row in rows)
-            table.writerow(
-                {
-                    "assignment": notebook,
-                    "student_id": learner,
-                    "raw_score": got,
-                    "late_submission_penalty": 0,
-                    "score": got,
-                    "max_score": len(rows),
-                }
-            )
+    table = csv.DictWriter(file, NBGRADER, restval="")
+    table.writeheader()
+    for (learner, notebook), rows in together.items():
+        got = sum(row.points for row in rows)
+        table.writerow(
+            {
+                "assignment": notebook,
+                "student_id": learner,
+                "raw_score": got,
+                "late_submission_penalty": 0,
+                "score": got,
+                "max_score": len(rows),
+            }
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,8 +136,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for one notebook")
     asked = parser.parse_args(arguments)
+    tables = [(write_csv, asked.csv), (write_nbgrader, asked.nbgrader)]
     try:
         todo = list(notebooks(asked.folder))
+        for _, path in tables:  # before the work, not after an hour of it
+            if path and not os.access(path.absolute().parent, os.W_OK):
+                raise ValueError(f"{path} cannot be written: name a file in a folder of your own")
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -147,11 +151,19 @@ def main(arguments: list[str] | None = None) -> int:
         for (learner, path), rows in zip(todo, graded, strict=True):
             grades += rows
             show_row(learner, path, rows)
-    if asked.csv:
-        write_csv(grades, asked.csv)
-    if asked.nbgrader:
-        write_nbgrader(grades, asked.nbgrader)
-    return 0
+    status = 0
+    for write, path in tables:
+        if not path:
+            continue
+        try:
+            with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+                write(grades, file)
+        except OSError as error:
+            # An hour of grading is not thrown away: a person can copy the rows from here.
+            print(f"{error}. These would have been its rows:", file=sys.stderr)
+            write(grades, sys.stdout)
+            status = 3
+    return status
 
 
 def show_row(learner: str, path: Path, rows: list[Grade]) -> None:

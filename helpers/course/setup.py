@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 
+from helpers.course.advice import give_advice
 from helpers.course.device import device
 from helpers.show import style
 
@@ -51,10 +52,12 @@ PACKAGES: dict[str, str] = {
     "chgnet": "chgnet>=0.4",
     "rdkit": "rdkit>=2024.3.1",
     "gemmi": "gemmi>=0.6.5",
+    "openbabel": "openbabel-wheel>=3.1.1.20",
 }
 
 _ALWAYS = ("torch", "numpy", "matplotlib", "celluloid", "ipywidgets", "PIL")
 _MATTER = ("ase", "pymatgen", "pooch", "requests", "scipy")
+_MOLECULES = ("rdkit", "openbabel", "gemmi")
 
 #: What each chapter imports, itself or through the helpers (a test compares).
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -65,7 +68,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "05": (*_ALWAYS, "tqdm", *_MATTER, "ot", "torchdiffeq"),
     "06": (*_ALWAYS, "tqdm", *_MATTER, "chgnet"),
     "07": (*_ALWAYS, "tqdm", *_MATTER, "spglib", "chgnet"),
-    "08": (*_ALWAYS, "tqdm", "ase", "pymatgen", "pooch", "requests", "rdkit", "gemmi"),
+    "08": (*_ALWAYS, "tqdm", "ase", "pymatgen", "pooch", "requests", *_MOLECULES),
 }
 
 #: What an installation must never replace: in Colab these fit the machine and each other.
@@ -87,7 +90,8 @@ def setup(chapter: str, *, threads: int = 1) -> None:
 
     Installs what the chapter needs and this Python lacks, without touching torch or numpy; sets
     the style of figures; on the CPU, has torch use `threads` threads, because the course's small
-    tensors are slower on several. Harmless when called again.
+    tensors are slower on several; from now on words stand below errors such as a full disk
+    (`helpers.course.advice`). Harmless when called again.
     Raises ValueError for an unknown chapter or a `threads` below 1, RuntimeError when something
     missing cannot be installed.
     """
@@ -98,6 +102,7 @@ def setup(chapter: str, *, threads: int = 1) -> None:
     where = device()
     install([PACKAGES[name] for name in missing(NEEDS[chapter])])
     style.use()
+    give_advice()
     if where.type == "cpu":
         torch.set_num_threads(threads)
     print(f"Noise to Crystals · chapter {chapter} · running on {where}")
@@ -122,7 +127,9 @@ def install(requirements: list[str]) -> None:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(pins)]
         done = subprocess.run([*command, *requirements], capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        lines = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
+        # The last line may be a hint about pip itself; what failed stands after ERROR.
+        said = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise RuntimeError(
             f"This chapter needs {', '.join(requirements)}, which could not be installed. "
             "Is there a network? Connect and run this cell again, or install it by hand with: "

@@ -17,6 +17,8 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
+from helpers.disk import whole_file
+
 HULL = Path(__file__).parents[1] / "weights" / "chgnet_hull.json"
 
 
@@ -46,7 +48,8 @@ def save_hull(phases: Sequence[Phase], path: Path = HULL) -> None:
     """Write the phases as JSON, energies to 0.1 meV."""
     rows = [{"name": p.name, "energy": round(p.energy, 4), "shares": p.shares} for p in phases]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=0), encoding="utf-8")
+    with whole_file(path) as part:
+        part.write_text(json.dumps(rows, indent=0), encoding="utf-8")
 
 
 def above_hull(phases: Sequence[Phase], species: Tensor, energy: Tensor) -> Tensor:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from helpers.disk import save_whole
+from helpers.learn.stopped import says_what_is_saved
+
 Loss = Callable[[torch.Generator], Tensor]
 
 
@@ -65,6 +68,7 @@ class EMA:
             mine.copy_(theirs)
 
 
+@says_what_is_saved
 def train(
     model: nn.Module,
     loss: Loss,
@@ -89,8 +93,9 @@ def train(
     end, bit for bit.
     A progress bar is shown unless COURSE_STATIC=1 (stored outputs stay clean).
 
-    Raises ValueError for n_steps < 1 and for a checkpoint of another run, and FloatingPointError
-    when the loss stops being a number.
+    Raises ValueError for n_steps < 1 and for a checkpoint of another run, FloatingPointError
+    when the loss stops being a number, and OSError, in words, when the checkpoint cannot be
+    written. An interrupt and a full memory say what is saved.
     """
     if n_steps < 1:
         raise ValueError(f"n_steps = {n_steps}: need at least one update")
@@ -130,10 +135,7 @@ def train(
         state = {name: part.state_dict() for name, part in parts.items()}
         state |= {"run": run, "generator": generator.get_state(), "losses": losses}
         state |= {"done": done, "seconds": spent + time.process_time() - start}
-        # Written beside and moved, so that a kill in between leaves the last file whole.
-        part = Path(f"{checkpoint}.part")
-        torch.save(state, part)
-        os.replace(part, checkpoint)
+        save_whole(state, checkpoint)  # a kill or a full disk leaves the last file whole
 
     model.train()
     weights = list(model.parameters())

@@ -8,12 +8,14 @@ of pooch for this system).
 import gzip
 import hashlib
 import os
-import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
+
+from helpers.disk import reason
 
 
 class Remote(NamedTuple):
@@ -122,62 +124,68 @@ def fault(content: bytes, remote: Remote) -> str:
 
 def download(remote: Remote, target: Path) -> bytes:
     """Fetch the file from the web into `target` and return its content; see `fetch`."""
+    return bring(remote.url, target, lambda content: fault(content, remote), remote.size)
+
+
+def bring(
+    url: str,
+    target: Path,
+    complaint: Callable[[bytes], str],
+    size: int | None = None,
+    source: str = "The server",
+    hint: str = "",
+) -> bytes:
+    """The content at `url`, kept in `target` once it is whole; a progress bar counts its bytes.
+
+    `complaint(content)` says in words what is wrong with the content, or nothing. Where `source`
+    does not give the file, `hint` says why that may be. Raises the errors of `fetch`.
+    """
     import pooch
     import requests
 
+    name = target.name
     by_hand = (
-        f"Without network, put {remote.name} (or {remote.name}.gz) from {remote.url} into a "
-        "folder and set the environment variable COURSE_DATA to that folder"
+        f"Without network, put {name} (or {name}.gz) from {url} into a folder and set the "
+        "environment variable COURSE_DATA to that folder"
     )
     quiet = os.environ.get("COURSE_STATIC") == "1"
     pooch.get_logger().setLevel("WARNING")  # the bar says what is being fetched
     # A bar with a total of nothing counts as False, and pooch would not use it.
-    bar: Any = tqdm(
-        desc=remote.name, total=remote.size or 1, unit="B", unit_scale=True, disable=quiet
-    )
+    bar: Any = tqdm(desc=name, total=size or 1, unit="B", unit_scale=True, disable=quiet)
     get = pooch.HTTPDownloader(progressbar=False if quiet else bar, timeout=30)
 
-    def whole(url: str, file: str, _: object) -> None:
+    def whole(address: str, file: str, _: object) -> None:
         """pooch moves the file into the cache only if this ends without an exception."""
-        get(url, file, None)
-        complaint = fault(Path(file).read_bytes(), remote)
-        if complaint:
-            raise ValueError(f"{url} {complaint}. Nothing was kept. {by_hand}")
+        get(address, file, None)
+        wrong = complaint(Path(file).read_bytes())
+        if wrong:
+            raise ValueError(f"{url} {wrong}. Nothing was kept. Try again. {by_hand}")
 
     # Beside the old file until it is whole: an interrupted download leaves nothing behind.
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        path = pooch.retrieve(
-            remote.url, None, fname=target.name, path=target.parent, downloader=whole
-        )
+        path = pooch.retrieve(url, None, fname=name, path=target.parent, downloader=whole)
         return Path(path).read_bytes()
     except requests.HTTPError as error:
         raise ConnectionError(
-            f"The server does not hand out {remote.name}: {error}. {by_hand}"
+            f"{source} does not hand out {name}: {error}. {hint}{by_hand}"
         ) from error
     except (
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,
     ) as error:
         raise ValueError(
-            f"{remote.url} arrived truncated, nothing was kept: {error}. Try again. {by_hand}"
+            f"{url} arrived truncated, nothing was kept: {error}. Try again. {by_hand}"
         ) from error
     except requests.RequestException as error:
         raise ConnectionError(
-            f"{remote.name} could not be downloaded: is there a network? ({error}). {by_hand}"
+            f"{name} could not be downloaded: is there a network? {by_hand}.\n({error})"
         ) from error
     except OSError as error:
-        free = shutil.disk_usage(existing(target.parent)).free
         raise OSError(
-            f"{remote.name} cannot be kept in {target.parent}: {error.strerror or error} "
-            f"({free / 1e6:.0f} MB are free there). Make room, or name another folder with the "
-            "environment variable COURSE_CACHE"
+            f"{name} cannot be kept in {target.parent}: {reason(error, target)}. Make room, or "
+            "name another folder with the environment variable COURSE_CACHE"
         ) from error
     finally:
         bar.close()
-
-
-def existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
-    return folder if folder.exists() else existing(folder.parent)

@@ -5,14 +5,13 @@ ASE reads and writes the structures; it knows those formats better than this cou
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from helpers.disk import whole_file
 from helpers.matter.crystals import Crystal, crystal
 
 if TYPE_CHECKING:  # both take seconds to import: only who converts pays
@@ -56,21 +55,10 @@ def from_pymatgen(structure: "Structure", dtype: torch.dtype = torch.float64) ->
     )
 
 
-@contextmanager
-def _whole(path: str | Path) -> Iterator[Path]:
-    """A name to write to, which becomes `path` only if all went well: no half-written files."""
-    part = Path(path).with_name(Path(path).name + ".part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def write_cif(path: str | Path, structure: Crystal) -> None:
     """A CIF of the structure in space group P 1. It keeps lengths and angles of the cell, not how
     the cell was turned in space."""
-    with _whole(path) as part:
+    with whole_file(path) as part:
         to_ase(structure).write(part, format="cif")
 
 
@@ -88,7 +76,7 @@ def write_extxyz(path: str | Path, structures: Crystal | Sequence[Crystal]) -> N
     frames = [structures] if isinstance(structures, Crystal) else list(structures)
     if not frames:
         raise ValueError("no structures to write: the list is empty")
-    with _whole(path) as part:
+    with whole_file(path) as part:
         write(part, [to_ase(s) for s in frames], format="extxyz")
 
 
@@ -105,7 +93,7 @@ def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:
     Raises ValueError, naming the entry, for NaN, infinity and anything JSON has no place for.
     """
     text = json.dumps(_plain(summary, "summary"), indent=2, ensure_ascii=False)
-    with _whole(path) as part:
+    with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """From points to molecules and back: bonds by distance, sanitised by RDKit, relaxed by UFF."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from helpers.matter.bonds import bonds_of, orders_of
 from helpers.matter.graphs import Graphs, unpack_graphs
 from helpers.matter.ligands import ELEMENTS
 
+#: From atoms x (n, 3) and their symbols to a molecule that is not yet sanitised.
+Bonder = Callable[[Tensor, Sequence[str]], Chem.Mol]
 OXO = {"S": 1.58, "P": 1.58, "N": 1.30}  # Å: a single O this near to S, P or N is bound as in SO₂
 
 
@@ -74,15 +76,22 @@ def sanitise(mol: Chem.Mol) -> Chem.Mol | None:
     return None if failed else clean
 
 
-def molecule(x: Tensor, types: Tensor, elements: Sequence[str] = ELEMENTS) -> Chem.Mol | None:
+def molecule(
+    x: Tensor, types: Tensor, elements: Sequence[str] = ELEMENTS, bonder: Bonder = connect
+) -> Chem.Mol | None:
     """The sanitised molecule of atoms x (n, 3) in Å with types (n,), places in `elements`; None
-    when a valence is exceeded. It may be in several pieces. Raises as `bonds_of` does."""
-    return sanitise(connect(x, [elements[k] for k in types.tolist()]))
+    when a valence is exceeded. It may be in several pieces.
+
+    `bonder` finds the bonds: `connect`, or `connect_by_babel` of babel.py. Raises as it does.
+    """
+    return sanitise(bonder(x, [elements[k] for k in types.tolist()]))
 
 
-def molecules(batch: Graphs, elements: Sequence[str] = ELEMENTS) -> list[Chem.Mol | None]:
+def molecules(
+    batch: Graphs, elements: Sequence[str] = ELEMENTS, bonder: Bonder = connect
+) -> list[Chem.Mol | None]:
     """`molecule` of each graph of a batch whose h is one-hot, or nearly: the largest counts."""
-    return [molecule(x, h.argmax(-1), elements) for x, h in unpack_graphs(batch)]
+    return [molecule(x, h.argmax(-1), elements, bonder) for x, h in unpack_graphs(batch)]
 
 
 def largest_fragment(mol: Chem.Mol) -> Chem.Mol:

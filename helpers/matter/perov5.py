@@ -8,8 +8,6 @@ composition of two metals occurs twice, as ABX₃ and as BAX₃. All cells are c
 
 import csv
 import io
-import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helpers.disk import save_whole
 from helpers.matter.cells import cell_from_parameters, wrap
 from helpers.matter.crystals import Crystals
 from helpers.matter.download import Remote, cache_folder, checksum, fetch
@@ -174,11 +173,8 @@ def write_cache(data: Perov5, path: Path) -> None:
     """Keep the tensors in a file, which appears whole or not at all; warns when it cannot."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            part = Path(folder) / path.name
-            torch.save(data._asdict(), part)
-            os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        save_whole(data._asdict(), path)
+    except OSError as error:
         warnings.warn(
             f"the tensors are not kept, so the table will be read again next time: {error}",
             stacklevel=3,

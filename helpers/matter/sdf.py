@@ -1,10 +1,13 @@
 """SDF files: molecules with their positions and bonds, in the format that every viewer opens."""
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rdkit import Chem, rdBase
+
+from helpers.disk import whole_file
 
 
 def write_sdf(path: str | os.PathLike[str], mols: Sequence[Chem.Mol]) -> Path:
@@ -14,13 +17,16 @@ def write_sdf(path: str | os.PathLike[str], mols: Sequence[Chem.Mol]) -> Path:
     """
     if any(mol is None for mol in mols):
         raise ValueError("None is no molecule: leave out those that did not pass")
-    path = Path(path)
-    with Chem.SDWriter(str(path)) as writer:
+    # Into memory first: RDKit's own files say nothing when the disk is full.
+    text = io.StringIO()
+    with Chem.SDWriter(text) as writer:
         for mol in mols:
             named = Chem.Mol(mol)
             named.SetProp("_Name", Chem.MolToSmiles(mol))
             writer.write(named)
-    return path
+    with whole_file(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8")
+    return Path(path)
 
 
 def read_sdf(source: str | os.PathLike[str] | bytes) -> list[Chem.Mol]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.disk import save_whole
 from helpers.models.blocks import Size
 from helpers.models.gemnet import GemNet
 from helpers.models.mattergen import MatterGen
@@ -31,7 +32,7 @@ def save_mattergen(path: str | Path, kept: Kept) -> None:
     """Write the weights in half precision, with everything that `load_mattergen` needs."""
     net, noise = kept.model.net, kept.model.noise
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    torch.save(
+    save_whole(
         {
             "size": net.size._asdict(),
             "time": net.time,

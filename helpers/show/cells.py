@@ -23,7 +23,7 @@ from helpers.show.atoms import (
     radii_of,
     with_images,
 )
-from helpers.show.spheres import Balls, Sticks, raster
+from helpers.show.spheres import Balls, Sticks, draw_scene
 from helpers.show.style import COLORS, new_figure
 
 #: From where the cell is seen: turned about the vertical c axis, then tilted, in degrees.
@@ -112,20 +112,16 @@ def draw_crystal(
     balls, sticks, corners = scene(box, atoms, view, reach, clash)
     longest = float(np.linalg.norm(box, axis=1).max())
     # The window depends on the cell alone, so that frames of a film do not jump.
-    rim = 0.17 * longest
+    rim = 0.2 * longest
     low, high = corners.min(0) - rim, corners.max(0) + rim
     window = (low[0], high[0], low[1], high[1])
-    ax.imshow(
-        raster(balls, sticks, window, pixels=pixels), extent=window, interpolation="antialiased"
-    )
+    draw_scene(ax, balls, sticks, window, pixels)
     if letters:
         for name, (x, y) in letter_places(corners, longest).items():
             ax.text(
                 x, y, name, fontsize=14, fontstyle="italic", ha="center", va="center",
                 color=COLORS["exact"], zorder=5,
             )  # fmt: skip
-    ax.set(xlim=window[:2], ylim=window[2:], aspect="equal")
-    ax.set_axis_off()
     return atoms
 
 

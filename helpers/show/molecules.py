@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from helpers.show.atoms import colours_of
 from helpers.show.cells import CLASH, rotation
 from helpers.show.charts import numbers
-from helpers.show.spheres import Balls, Sticks, raster
+from helpers.show.spheres import Balls, Sticks, draw_scene
 from helpers.show.sticks import (
     LOOKS,
     bonded,
@@ -94,12 +94,7 @@ def draw_complex(
                 va="center", color=0.55 * np.array(colour), zorder=5, clip_on=True,
             )  # fmt: skip
     window = (-half, half, -half, half)
-    ax.imshow(
-        raster(Balls(*columns(balls, 4)), Sticks(*columns(rows, 4)), window, pixels=pixels),
-        extent=window, interpolation="antialiased",
-    )  # fmt: skip
-    ax.set(xlim=window[:2], ylim=window[2:], aspect="equal")
-    ax.set_axis_off()
+    draw_scene(ax, Balls(*columns(balls, 4)), Sticks(*columns(rows, 4)), window, pixels)
     return drawn
 
 

@@ -7,6 +7,7 @@ The viewer looks down the z axis from far away (no perspective); x runs right, y
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 
 LIGHT = np.array([-0.42, 0.55, 0.72]) / np.linalg.norm([-0.42, 0.55, 0.72])
 HALFWAY = (LIGHT + [0, 0, 1]) / np.linalg.norm(LIGHT + [0, 0, 1])  # where highlights sit
@@ -160,3 +161,17 @@ def raster(
     rgba = rgba.reshape(h // smooth, smooth, w // smooth, smooth, 4).mean((1, 3))
     rgba[..., :3] /= np.maximum(rgba[..., 3:], 1e-9)
     return (np.clip(rgba, 0, 1) * 255).round().astype(np.uint8)
+
+
+def draw_scene(
+    ax: Axes,
+    balls: Balls,
+    sticks: Sticks,
+    window: tuple[float, float, float, float],
+    pixels: int,
+) -> None:
+    """Put the picture of `window` into `ax`, without frame; axes count Å. Errors: see `raster`."""
+    picture = raster(balls, sticks, window, pixels=pixels)
+    ax.imshow(picture, extent=window, interpolation="antialiased")
+    ax.set(xlim=window[:2], ylim=window[2:], aspect="equal")
+    ax.set_axis_off()

@@ -1,4 +1,4 @@
-"""Every notebook as readers of three kinds meet it: all solved, all wrong, half of it broken.
+"""Every notebook as readers meet it who slip and mend, or slip and go on.
 
 That the untouched notebook runs, live and with the same checked outputs, is `make nbval`.
 """
@@ -10,10 +10,11 @@ import pytest
 import render
 from chapter import ROOT, Chapter, chapters
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from reading import code_cells, output_text
 
 #: Shorter trainings, and explorers as a live kernel has them: one picture instead of all.
-LIVE = {"COURSE_BUDGET": "0.1", "COURSE_STATIC": ""}
+LIVE = {"COURSE_BUDGET": "0.05", "COURSE_STATIC": ""}
 
 each_chapter = pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.slug)
 
@@ -36,25 +37,32 @@ SLIPS = (
 )
 
 
-def answered(chapter: Chapter, answers: dict[str, str]) -> tuple[NotebookNode, dict[str, str]]:
-    """The notebook run to its end with these answers in the stubs, and what each check said."""
+def answered(chapter: Chapter, *rounds: dict[str, str]) -> tuple[NotebookNode, list[dict]]:
+    """The notebook run to its end; a reader gives each round's answers at every exercise, one
+    after the other, each with a check. And what the checks said, round by round."""
     notebook = render.plain_notebook(chapter)
-    cells = code_cells(notebook)
-    stubs = {name: cells.index(cell) for name, cell in stub_cells(notebook, chapter).items()}
-    assert set(stubs) == set(answers)
-    for name, index in stubs.items():
-        cells[index].source = answers[name]
+    stubs = [c for c in code_cells(notebook) if "stub" in c.metadata.get("tags", [])]
+    checks: list[dict] = [{} for _ in rounds]
+    for name, stub in zip(chapter.stubs(), stubs, strict=True):
+        at = notebook.cells.index(stub)
+        check = next(k for k in range(at + 1, len(notebook.cells)) if is_code(notebook.cells[k]))
+        answer = notebook.cells[check]
+        assert f"= check({name})" in answer.source
+        pairs = []
+        for round_, said in zip(rounds, checks, strict=True):
+            said[name] = new_code_cell(answer.source)
+            pairs += [new_code_cell(round_[name]), said[name]]
+        notebook.cells[at : check + 1] = [*pairs[:-1], *notebook.cells[at + 1 : check], pairs[-1]]
     execute.run(notebook, ROOT, environment=LIVE, cell_seconds=300, chapter_seconds=600)
-    return notebook, {
-        name: "\n".join(output_text(output) for output in cells[index + 1].outputs)
-        for name, index in stubs.items()
-    }
+    words = [
+        {name: "\n".join(map(output_text, cell.outputs)) for name, cell in said.items()}
+        for said in checks
+    ]
+    return notebook, words
 
 
-def stub_cells(notebook: NotebookNode, chapter: Chapter) -> dict[str, NotebookNode]:
-    """The cell of each exercise."""
-    cells = [c for c in code_cells(notebook) if "stub" in c.metadata.get("tags", [])]
-    return dict(zip(chapter.stubs(), cells, strict=True))
+def is_code(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code"
 
 
 def checked_outputs(notebook: NotebookNode) -> list[str]:
@@ -66,25 +74,44 @@ def checked_outputs(notebook: NotebookNode) -> list[str]:
     ]
 
 
-@each_chapter
-@pytest.mark.parametrize("kind", ["solved", "wrong"])
-def test_run_all_reaches_the_end(chapter, kind):
-    from helpers.course.exercise import solution_source, stub_source
+def right_answers(chapter: Chapter) -> dict[str, str]:
+    from helpers.course.exercise import solution_source
 
-    if kind == "solved":
-        sign, answers = "✓", {name: solution_source(name) for name in chapter.stubs()}
-    else:
-        sign, answers = (
-            "✗",
-            {
-                name: wrong(stub_source(name), SLIPS[number % len(SLIPS)])
-                for number, name in enumerate(chapter.stubs())
-            },
+    return {name: solution_source(name) for name in chapter.stubs()}
+
+
+def wrong_answers(chapter: Chapter) -> dict[str, str]:
+    from helpers.course.exercise import stub_source
+
+    return {
+        name: wrong(stub_source(name), SLIPS[number % len(SLIPS)])
+        for number, name in enumerate(chapter.stubs())
+    }
+
+
+@each_chapter
+def test_wrong_then_right_reaches_the_end(chapter):
+    """A reader slips at every exercise, mends it, and goes on with functions of her own."""
+    notebook, (first, second) = answered(chapter, wrong_answers(chapter), right_answers(chapter))
+    for said, sign in ((first, "✗"), (second, "✓")):
+        assert said and {name: words[:1] for name, words in said.items()} == dict.fromkeys(
+            said, sign
         )
-    notebook, said = answered(chapter, answers)
-    assert said and {name: words[:1] for name, words in said.items()} == dict.fromkeys(said, sign)
     assert all(cell.execution_count for cell in code_cells(notebook))
-    # Whether and how the exercises are solved changes no number further down.
+    is_as_committed(chapter, notebook)
+
+
+@pytest.mark.parametrize("chapter", chapters()[:2], ids=lambda chapter: chapter.slug)
+def test_wrong_to_the_end(chapter):
+    """Nothing is mended: the course's own functions stand in all the way."""
+    notebook, (said,) = answered(chapter, wrong_answers(chapter))
+    assert {name: words[:1] for name, words in said.items()} == dict.fromkeys(said, "✗")
+    assert all(cell.execution_count for cell in code_cells(notebook))
+    is_as_committed(chapter, notebook)
+
+
+def is_as_committed(chapter: Chapter, notebook: NotebookNode) -> None:
+    """Whether and how the exercises are solved changes no number further down."""
     if "budget(" not in "".join(cell.code for cell in chapter.cells):
         committed = render.previous(chapter)
         assert committed is not None and checked_outputs(notebook) == checked_outputs(committed)

@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build" / "html"
@@ -56,11 +57,17 @@ def run(*command: str) -> None:
 
 def build() -> Path:
     """The folder with the pages, built as `make book` does, but only when stale."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with FileLock(ROOT / ".cache" / "book.lock"):  # two workers may ask at once
+        rebuild_if_stale()
+    return BOOK
+
+
+def rebuild_if_stale() -> None:
     if is_stale():
         jupyter_book = str(Path(sys.executable).parent / "jupyter-book")
         run(sys.executable, "book/_tools/vendor.py")
         run(jupyter_book, "build", ".", "--all", "-q", "-W", "-n", "--keep-going")
-    return BOOK
 
 
 class _Quiet(SimpleHTTPRequestHandler):

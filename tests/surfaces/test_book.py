@@ -15,7 +15,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("book")]
+# In no group: pages are read by whichever worker is free.
+pytestmark = [pytest.mark.surface]
 
 CHAPTERS = [page for page in pages.toc() if page.startswith("notebooks/")]
 PAGES = [*pages.toc(), *EXTRA]

@@ -20,7 +20,7 @@ CHAPTER = ROOT / "notebooks" / "01_integrators.ipynb"
 WHOLE = 400  # seconds for the whole chapter; it takes about 45 on one quiet core
 SHORT = 120
 OTHERS = sorted(set((ROOT / "notebooks").glob("*.ipynb")) - {CHAPTER})
-OTHER = 600  # seconds for another chapter with its trainings at a tenth, packages included
+OTHER = 600  # seconds for another chapter with its trainings at a twentieth, packages included
 
 # One worker for all of them: the session below is made once.
 pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("colab"), pytest.mark.timeout(900)]
@@ -218,7 +218,7 @@ def test_every_other_chapter_runs_to_its_end(session: Session, path: Path):
     nbformat.write(chapter(path), session.colab.content / path.name)
     given = {k: os.environ[k] for k in ("COURSE_DATA",) if k in os.environ}
     notebook = session.colab.run(
-        path.name, OTHER, COURSE_SOURCE=session.url, COURSE_BUDGET="0.1", **given
+        path.name, OTHER, COURSE_SOURCE=session.url, COURSE_BUDGET="0.05", **given
     )
     cells = code(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

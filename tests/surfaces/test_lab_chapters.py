@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SCREENS = ROOT / "_build" / "screens"
 
-pytestmark = [pytest.mark.surface, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("stored"), pytest.mark.timeout(600)]
 
 # A page may scroll sideways inside an output (a wide table), but no picture may be cut off.
 CUT_OFF = """images => images.filter((image) => image.getBoundingClientRect().right

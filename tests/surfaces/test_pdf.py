@@ -15,7 +15,7 @@ from helpers.course.exercise import solution_source
 ROOT = Path(__file__).parents[2]
 PAGE = "01_integrators"
 
-pytestmark = [pytest.mark.surface, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("pdf"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

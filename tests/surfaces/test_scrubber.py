@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from helpers.show.frames import compress
 from helpers.show.scrubber import Control, scrubber_html
 
-pytestmark = pytest.mark.surface
+pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("scrubber")]
 
 COUNTS = (3, 4)
 SIZE = (600, 380)

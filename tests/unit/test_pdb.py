@@ -413,7 +413,9 @@ def test_an_entry_is_fetched_once_and_kept(server, kind):
 
 def test_troubles_of_a_download_are_said_and_nothing_is_kept(server, monkeypatch, tmp_path):
     server.manner = "short"
-    with pytest.raises(ValueError, match="arrived truncated, nothing was kept. Try again"):
+    with pytest.raises(
+        ValueError, match="is truncated: its end is missing. Nothing was kept. Try again"
+    ):
         fetch_entry("9xyz", site=server.url)
     server.manner = "missing"
     with pytest.raises(ConnectionError, match="The Protein Data Bank does not hand out 9xyz.pdb"):

@@ -35,9 +35,9 @@ def plain_environment(monkeypatch):
 
 # --- device -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "cuda, mps, expected", [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+    "cuda, mps, expected", [(True, True, "cuda"), (False, True, "cpu"), (False, False, "cpu")]
 )
-def test_the_fastest_device_is_taken(monkeypatch, cuda, mps, expected):
+def test_cuda_is_taken_where_there_is_one_and_mps_by_wish_only(monkeypatch, cuda, mps, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert devices.device() == torch.device(expected)
