@@ -8,7 +8,7 @@ PYTEST := $(ONE) $(BIN)/python -m pytest
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit notebooks nbval book pdf browser gpu benchmark pins pythons newest fast clean distclean
+.PHONY: help lab test lint unit notebooks nbval book pdf links browser gpu benchmark pins pythons newest fast clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ book: .venv/.all  ## build the web book into _build/html, warnings as errors
 
 pdf: browser book  ## print the book as one PDF, solutions at the end, into _build/pdf
 	@$(BIN)/python book/_tools/pdf.py $(ARGS)
+
+links: .venv/.all  ## ask every outside address of the texts (needs a network; CI does not)
+	@$(BIN)/python book/_tools/links.py $(ARGS)
 
 lint: .venv/.all
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check helpers solutions tests benchmarks book && $(BIN)/mypy

@@ -3,6 +3,7 @@
 Every number is a median over seeds, with the worst behind it; energy distance and sliced W₂ of
 10 000 samples are in units of their floor, the median between pairs of true draws. Recipes were
 chosen on seeds from 100 on, never on those reported. One thread; prints tables, writes nothing.
+With `--full` torchrun shares each training among processes on the CPU, as full.py says.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from benchmarks.full import add_full, announce, let_first_speak
 from benchmarks.rows import Row, table
 from helpers.evaluate import (
     contain,
@@ -25,6 +27,7 @@ from helpers.evaluate import (
     sliced_w2,
     total_variation,
 )
+from helpers.learn.parallel import join
 from helpers.noise import Denoiser, cross
 
 LAW = cross()
@@ -103,25 +106,34 @@ def judged(judge: Judge, sampler: Sampler, models: Sequence, seeds: Iterable[int
 
 # What a command line can ask for: tables, each made from a judge and the seeds.
 Tables = Callable[[Judge, range], Iterable[list[Row]]]
+# For the updates of a trial, or None: the largest recipe, and the tables made with it.
+Full = Callable[[int | None], tuple[Any, Tables]]
 
 
-def main(doc: str, tables: Tables, **others: Tables) -> None:
-    """The command line: `tables` without a flag, each of the others under a flag of its name.
+def main(doc: str, tables: Tables, full: Full, full_seeds: int, **others: Tables) -> None:
+    """The command line: `tables` without a flag, `full`, and others under flags of their names.
 
     Recipes are tuned on seeds from 100 on, whatever seed is asked for.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     for name in others:
         parser.add_argument(f"--{name}", dest="chosen", action="store_const", const=name)
-    parser.add_argument("--seeds", type=int, default=5)
+    add_full(parser)
+    parser.add_argument("--seeds", type=int, help=f"5, or {full_seeds} with --full")
     parser.add_argument("--first-seed", type=int, default=0, help="tune from 100 on")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of true draws for the floor")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["COURSE_STATIC"] = "1"  # no progress bars between the rows
+    team = join("cpu")
+    let_first_speak(team)
+    if asked.full:
+        recipe, tables = full(asked.updates)
+        announce(recipe, team, asked.updates)
     judge = Judge(asked.pairs)
     print(f"floor of {N} points: energy {judge.energy:.2e}, sliced W2 {judge.sliced:.4f}")
     first = max(asked.first_seed, 100) if asked.chosen == "tune" else asked.first_seed
+    n_seeds = asked.seeds or (full_seeds if asked.full else 5)
     chosen = others[asked.chosen] if asked.chosen else tables
-    for rows in chosen(judge, range(first, first + asked.seeds)):
+    for rows in chosen(judge, range(first, first + n_seeds)):
         print("\n" + table(rows), flush=True)

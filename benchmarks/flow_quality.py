@@ -2,22 +2,25 @@
 
     python -m benchmarks.flow_quality             5 seeds: free pairs, OT pairs, reflow, DDIM
     python -m benchmarks.flow_quality --tune      the choices behind the OT recipe
+    python -m benchmarks.flow_quality --full      length and seeds of the chapter's FULL
 
 What the numbers are is said in five_modes.py; torchcfm's loop stands beside ours in samplers.py.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 import torch
 from torch import Tensor
 
-from benchmarks.five_modes import LAW, Judge, Sampler, judged, main, start
+from benchmarks.five_modes import LAW, Judge, Sampler, Tables, judged, main, start
 from benchmarks.rows import Row, extremes
 from benchmarks.toy_recipes import DDPM, run_ddim
 from helpers.learn import Trained, stratified_times, train
 from helpers.learn.couplings import ot_pairs
+from helpers.learn.parallel import join
 from helpers.models import TimeMLP
 from helpers.noise import Denoiser, Linear, Path, bridge, grid
 from helpers.sample import reverse_euler, sample, step
@@ -96,17 +99,23 @@ def run_early_midpoint(calls: int) -> Sampler:
     return lambda den, g: midpoint(den, start(den, g), calls, 1.75)
 
 
-def compared(judge: Judge, seeds: range) -> Iterator[list[Row]]:
+def compared(judge: Judge, seeds: range, updates: int | None = None) -> Iterator[list[Row]]:
     """Every coupling with its samplers, then what the trainings cost."""
+    free, near, ddpm = FREE, NEAR, DDPM
+    if updates is not None:
+        free, near = (replace(recipe, n_steps=updates) for recipe in (FREE, NEAR))
+        ddpm = replace(DDPM, n_steps=updates)
     trained = {
-        "free pairs": [FREE.train(s) for s in seeds],
-        "OT pairs": [NEAR.train(s) for s in seeds],
-        "DDPM (chapter 03)": [DDPM.train(s) for s in seeds],
+        "free pairs": [free.train(s) for s in seeds],
+        "OT pairs": [near.train(s) for s in seeds],
+        "DDPM (chapter 03)": [ddpm.train(s) for s in seeds],
     }
     trained["reflow"] = [
-        FREE.train(s, own_pairs(run, s))
+        free.train(s, own_pairs(run, s))
         for s, run in zip(seeds, trained["free pairs"], strict=True)
     ]
+    if join("cpu").rank > 0:
+        return  # the first process judges
     rows: list[Row] = []
     for name, method, make in (
         ("free pairs", "Euler", run_euler),
@@ -128,6 +137,12 @@ def compared(judge: Judge, seeds: range) -> Iterator[list[Row]]:
         {"": name, "CPU s of training, pairing included": extremes([run.seconds for run in runs])}
         for name, runs in trained.items()
     ]
+
+
+def at_full(updates: int | None) -> tuple[Recipe, Tables]:
+    """The same comparison at the length of the chapter's FULL, or a trial of it."""
+    n_steps = 20_000 if updates is None else updates
+    return replace(FREE, n_steps=n_steps), partial(compared, updates=n_steps)
 
 
 def tune(judge: Judge, seeds: range) -> Iterator[list[Row]]:
@@ -152,4 +167,4 @@ def tune(judge: Judge, seeds: range) -> Iterator[list[Row]]:
 
 
 if __name__ == "__main__":
-    main(__doc__, compared, tune=tune)
+    main(__doc__, compared, at_full, 10, tune=tune)

@@ -34,7 +34,7 @@ def load() -> dict[str, Any]:
 
 def blocks(measured: dict[str, Any]) -> dict[str, str]:
     """What belongs between the marks of each name."""
-    machine = [{"": key, "this run": value} for key, value in measured["machine"].items()]
+    machine = [{"what": key, "this run": value} for key, value in measured["machine"].items()]
     found = {"machine": table(machine) + "\n"}
     for topic in TOPICS:
         note = f"*{topic.note}*\n\n" if topic.note else ""

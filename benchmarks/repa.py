@@ -2,7 +2,7 @@
 
     python -m benchmarks.repa                  what is not stored yet
     python -m benchmarks.repa --again          everything, about half an hour on one core
-    python -m benchmarks.repa --full           CUDA: the large recipe on the published splits
+    python -m benchmarks.repa --full           a GPU: the large recipe on the published splits
     python -m benchmarks.repa --show           print the tables of the stored runs
 
 Positions of held-out structures are predicted for given cells and elements. The runs differ in
@@ -11,7 +11,7 @@ of training structures; the networks of one seed start alike and see the same ba
 split by `split_off(seed=1)` from the published validation set: not the published split. CPU
 seconds of the encoder stand apart, because the features of clean data are made once.
 The results go to helpers/weights/repa_runs.pt, which chapter 06 shows; settings were chosen with
-seed 100 and another split.
+seed 100 and another split. `benchmarks.full` says how several processes share --full.
 """
 
 import argparse
@@ -24,9 +24,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.full import add_full, announce, shortened
 from helpers.disk import save_whole
 from helpers.evaluate.crystals import MATCHED
 from helpers.evaluate.pairs import displacements
+from helpers.learn.parallel import join
 from helpers.learn.repa import alignment, standardised
 from helpers.matter import Crystal, Crystals, load_perov5, pack, split_off, take
 from helpers.matter.elements import elements, shake
@@ -214,20 +216,35 @@ def teachers(data: Data, names: set[str]) -> dict[str, Features | None]:
     return made
 
 
-def full() -> None:
-    """The large recipe on the published training split, on a GPU, with the test split held out."""
-    training, held = load_perov5("train").crystals, load_perov5("test").crystals
-    data = Data(float32(training), float32(held))
-    said = features(load_chgnet("cuda"), data)
-    data = Data(*(Crystals(*(c.to("cuda") for c in part)) for part in data))
-    print(f"encoder: {said.seconds:.0f} s")
-    for name, target in (("none", None), ("CHGNet", said.training.to("cuda"))):
+def full(updates: int | None) -> None:
+    """The large recipe on the published training split, with the test split held out; with
+    `updates` a trial on a few structures of the validation split."""
+    team, recipe = join(), shortened(FULL, updates)
+
+    def ready() -> tuple[Data, Features]:
+        announce(recipe, team, updates)
+        if updates is not None:
+            data = perovskites(32, 8)
+        else:
+            splits = (load_perov5(split).crystals for split in ("train", "test"))
+            data = Data(*(float32(split) for split in splits))
+        said = features(load_chgnet(team.device), data)
+        print(f"encoder: {said.seconds:.0f} s", flush=True)
+        return data, said
+
+    data, said = team.first(ready)
+    data = Data(*(Crystals(*(c.to(team.device) for c in part)) for part in data))
+    for name, target in (("none", None), ("CHGNet", said.training.to(team.device))):
         for seed in SEEDS:
-            kept = f"repa-{name}-{seed}.pt"
+            kept = f"repa-{name}-{seed}.pt" if updates is None else None
             start = time.monotonic()
-            trained = train_aligned(data.training, target, FULL, seed=seed, checkpoint=kept)
-            error = float(line_errors(trained.model, held_lines(data.held, 1)).mean())
-            print(f"{name} {seed}: error {error:.4f}, {time.monotonic() - start:.0f} s")
+            trained = train_aligned(data.training, target, recipe, seed=seed, checkpoint=kept)
+            spent = time.monotonic() - start
+            error = team.first(
+                lambda flow=trained.model: float(line_errors(flow, held_lines(data.held, 1)).mean())
+            )
+            if team.rank == 0:
+                print(f"{name} {seed}: error {error:.4f}, {spent:.0f} s", flush=True)
 
 
 def main() -> None:
@@ -235,13 +252,13 @@ def main() -> None:
     parser.add_argument("--only", help="one group: main, weight, depth, size, elements")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--again", action="store_true", help="also what is stored already")
-    parser.add_argument("--full", action="store_true")
+    add_full(parser)
     parser.add_argument("--show", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["COURSE_STATIC"] = "1"
     if asked.full:
-        return full()
+        return full(asked.updates)
     results = torch.load(RESULTS, weights_only=True) if RESULTS.exists() else []
     if asked.show:
         return show(results)

@@ -3,18 +3,20 @@
     python -m benchmarks.toy_quality              the recipes and the common settings, seeds 0–4
     python -m benchmarks.toy_quality --ablation   what each ingredient is worth
     python -m benchmarks.toy_quality --curve      quality against network calls and training
+    python -m benchmarks.toy_quality --full       width, length and seeds of the chapter's FULL
 
 What the numbers are is said in five_modes.py.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.five_modes import LAW, Judge, Sampler, judged, main, start
+from benchmarks.five_modes import LAW, Judge, Sampler, Tables, judged, main, start
 from benchmarks.rows import Row
 from benchmarks.toy_recipes import (
     COMMON,
@@ -22,6 +24,7 @@ from benchmarks.toy_recipes import (
     DDPM,
     NCSN,
     Recipe,
+    enlarged,
     from_unit_noise,
     run_annealed,
     run_ddim,
@@ -31,6 +34,7 @@ from benchmarks.toy_recipes import (
     run_multistep,
 )
 from helpers.learn import stratified_times
+from helpers.learn.parallel import join
 from helpers.noise import Denoiser, grid
 from helpers.sample import ancestral, sample, step
 
@@ -56,10 +60,14 @@ ROWS: list[tuple[str, Recipe, int, Sampler]] = [
 ]
 
 
-def compared(judge: Judge, seeds: range) -> Iterator[list[Row]]:
-    """Every recipe with its samplers."""
+def compared(
+    judge: Judge, seeds: range, change: Callable[[Recipe], Recipe] = lambda recipe: recipe
+) -> Iterator[list[Row]]:
+    """Every recipe, changed or not, with its samplers."""
     recipes = list(dict.fromkeys(recipe for _, recipe, _, _ in ROWS))
-    trained = {recipe: [recipe.train(seed) for seed in seeds] for recipe in recipes}
+    trained = {recipe: [change(recipe).train(seed) for seed in seeds] for recipe in recipes}
+    if join("cpu").rank > 0:
+        return  # the first process judges
     rows: list[Row] = []
     for name, recipe, calls, sampler in ROWS:
         runs = trained[recipe]
@@ -78,6 +86,12 @@ def compared(judge: Judge, seeds: range) -> Iterator[list[Row]]:
             }
         )
     yield rows
+
+
+def at_full(updates: int | None) -> tuple[Recipe, Tables]:
+    """The same comparison with the chapter's FULL, or a trial of it."""
+    larger = partial(enlarged, updates=updates)
+    return larger(DDPM), partial(compared, change=larger)
 
 
 def excess(den: Denoiser) -> float:
@@ -178,4 +192,4 @@ def curve(judge: Judge, seeds: range) -> Iterator[list[Row]]:
 
 
 if __name__ == "__main__":
-    main(__doc__, compared, ablation=ablation, curve=curve)
+    main(__doc__, compared, at_full, 20, ablation=ablation, curve=curve)

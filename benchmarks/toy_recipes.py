@@ -35,11 +35,12 @@ class Recipe:
     batch: int = 512
     stratified: bool = True
     steady: bool = False  # the learning rate stays, and no average is taken
+    hidden: int = 96
     n_features: int = 32
     first_layer: float = 1.0  # factor on the first layer's weights of x before training
 
     def denoiser(self) -> Denoiser:
-        net = TimeMLP(gain=self.gain, n_features=self.n_features)
+        net = TimeMLP(hidden=self.hidden, gain=self.gain, n_features=self.n_features)
         with torch.no_grad():
             first = net.body[0]
             assert isinstance(first, nn.Linear)
@@ -95,6 +96,13 @@ COMMON = Recipe(
 COMMON_NCSN = replace(COMMON, path=Path(VE(0.07, 1.0)), kind="score")
 NCSN = Recipe(Path(VE(0.01, 12.8)))
 DDPM = Recipe(Path(Cosine()))
+
+
+def enlarged(recipe: Recipe, updates: int | None) -> Recipe:
+    """The chapter's FULL; the settings that circulate stay what they are."""
+    if recipe.steady:
+        return recipe
+    return replace(recipe, hidden=256, n_steps=10_000 if updates is None else updates)
 
 
 def run_annealed(n_levels: int, n_moves: int, snr: float, lowest: float, end: bool) -> Sampler:

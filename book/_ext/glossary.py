@@ -33,6 +33,8 @@ ONLY: dict[str, tuple[str, ...]] = {
     "Drift": ("01", "02", "03", "04", "notation"),  # elsewhere things drift
     "Floor": ("01", "02", "03", "05", "welcome"),  # elsewhere a floor of sanity
     "Prototype": ("05", "06", "07"),  # chapter 04 also has the most similar of the training set
+    "Predictor": ("04", "07", "errata", "teaching"),  # chapter 03 has a predictor of noise
+    "Relaxation": ("06", "07", "08", "errata"),  # chapters 01 and 02 mean the motion
     "Score": ("01", "02", "03", "04", "05", "07", "notation"),  # a drug has a score, too
     "Teacher, encoder": ("06", "notation"),  # elsewhere a person, or an auto-encoder
 }
@@ -51,7 +53,8 @@ UNTOUCHED = (
 )
 SIGNS: dict[str, str] = dict(
     sqrt="√", nabla="∇", Delta="Δ", mid="|", langle="⟨", rangle="⟩", times="×",
-    alpha="α", beta="β", eta="η", sigma="σ", theta="θ",
+    alpha="α", beta="β", gamma="γ", varepsilon="ε", eta="η", mu="μ", pi="π",
+    sigma="σ", theta="θ", log="log ", exp="exp ", cdot="·", approx="≈", propto="∝", to="→",
 )  # fmt: skip
 #: How the title of a link, which has no formulas, says those of the definitions.
 PLAIN = (
@@ -63,7 +66,7 @@ PLAIN = (
     (r"_\{t-1\}", "ₜ₋₁"),
     (r"\\[,;]", " "),
     (r"\\(sqrt|nabla|Delta|langle) ?", lambda sign: SIGNS[sign[1]]),
-    (r"\\([a-z]+)", lambda sign: SIGNS[sign[1]]),
+    (r"\\([a-z]+)", lambda sign: SIGNS.get(sign[1], sign[0])),
     ("-", "−"),
     (r"\^2", "²"),
     ("_t", "ₜ"),
@@ -123,17 +126,14 @@ def pattern(word: str) -> str:
 
 def uses(text: str, wanted: Iterable[Term]) -> Iterator[tuple[int, int, Term]]:
     """Where a text uses the wanted terms: (start, end, term), the longer words first."""
-    pairs = sorted(((word, term) for term in wanted for word in term.words), key=_length)
+    pairs = [(word, term) for term in wanted for word in term.words]
+    pairs.sort(key=lambda pair: -len(pair[0]))
     if not pairs:
         return
     either = re.compile("|".join(f"({pattern(word)})" for word, _ in pairs))
     for match in either.finditer(text):
         assert match.lastindex is not None
         yield match.start(), match.end(), pairs[match.lastindex - 1][1]
-
-
-def _length(pair: tuple[str, Term]) -> int:
-    return -len(pair[0])
 
 
 def prose(doctree: nodes.document) -> list[nodes.Text]:
@@ -160,10 +160,8 @@ def _untouched(node: nodes.Node) -> bool:
 
 def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Link the first use of each term in a page's prose to the glossary."""
-    if page in LISTS:
-        return
     address = app.builder.get_relative_uri(page, PAGE) if app.builder.format == "html" else ""
-    every = terms(SOURCE.read_text(encoding="utf-8"))
+    every = terms(SOURCE.read_text(encoding="utf-8")) if page not in LISTS else []
     name = page.split("/")[-1]
     wanted = {term.name: term for term in every if name.startswith(ONLY.get(term.name, ("",)))}
     for text in prose(doctree):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from helpers.disk import save_whole
+from helpers.learn.parallel import STRIDE, join
 from helpers.learn.stopped import says_what_is_saved
 
 Loss = Callable[[torch.Generator], Tensor]
@@ -85,6 +86,8 @@ def train(
 ) -> Trained:
     """Fit `model` by n_steps of Adam on loss(generator), and return its averaged copy.
 
+    `model` itself keeps the weights of the last update, and `losses` belong to such weights.
+
     The learning rate ramps up to `lr` over the first `warmup` of the run and falls to zero along
     a cosine (fall=False: it stays); gradients are clipped to norm `clip`; `decay` is that of the
     average. All noise of the loss should come from the generator it is handed, which `seed`
@@ -93,14 +96,21 @@ def train(
     end, bit for bit.
     A progress bar is shown unless COURSE_STATIC=1 (stored outputs stay clean).
 
-    Raises ValueError for n_steps < 1 and for a checkpoint of another run, FloatingPointError
-    when the loss stops being a number, and OSError, in words, when the checkpoint cannot be
-    written. An interrupt and a full memory say what is saved.
+    In N processes that torchrun started, each draws its own examples from a stream of its own, and
+    an update follows the mean gradient: N times as many examples for each. `losses` are then means
+    over the processes; the first process writes the checkpoint. See `helpers.learn.parallel`.
+
+    Raises ValueError for n_steps < 1 and for a checkpoint of another run or of another number of
+    processes, FloatingPointError when the loss, of any process, stops being a number, and OSError,
+    in words, when the checkpoint cannot be written. An interrupt and a full memory say what is
+    saved.
     """
     if n_steps < 1:
         raise ValueError(f"n_steps = {n_steps}: need at least one update")
     device = next(model.parameters()).device
-    generator = torch.Generator(device).manual_seed(seed)
+    team = join(device)  # alone, unless torchrun started several processes
+    team.start(model)
+    generator = torch.Generator(device).manual_seed(seed + STRIDE * team.rank)
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda i: warmup_cosine(i, n_steps, warmup, fall)
@@ -116,45 +126,58 @@ def train(
     run = {"n_steps": n_steps, "lr": lr, "warmup": warmup, "clip": clip, "decay": decay}
     run |= {"fall": fall, "seed": seed}
     done, spent = 0, 0.0
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
+    state = team.first(lambda: _read(checkpoint))
+    if state is not None:
         if state["run"] != run:
             raise ValueError(
                 f"{checkpoint} holds another run, {state['run']}, not {run}: delete it or name "
                 "another file"
             )
+        generator.set_state(team.mine(state["generator"]))
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        generator.set_state(state["generator"].cpu())
         done, spent, ema.n = state["done"], state["seconds"], state["done"]
-        losses[:done] = state["losses"][:done].cpu()
+        losses[:done] = state["losses"][:done]
 
     def save() -> None:
         if checkpoint is None:
             return
+        streams = team.gather(generator.get_state())
+        if team.rank > 0:
+            return
         state = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"run": run, "generator": generator.get_state(), "losses": losses}
+        state |= {"run": run, "generator": streams, "losses": losses}
         state |= {"done": done, "seconds": spent + time.process_time() - start}
         save_whole(state, checkpoint)  # a kill or a full disk leaves the last file whole
 
     model.train()
     weights = list(model.parameters())
     start = time.process_time()
-    quiet = os.environ.get("COURSE_STATIC") == "1"
+    quiet = os.environ.get("COURSE_STATIC") == "1" or team.rank > 0
     for i in tqdm(range(done, n_steps), initial=done, total=n_steps, disable=quiet, leave=False):
         value = loss(generator)
-        if not bool(torch.isfinite(value)):
-            raise FloatingPointError(f"the loss is {value.item()} at update {i}: try a lower lr")
+        # The mean over all processes: if one has no number, all see it, and all stop.
+        seen = team.mean(value)
+        if not bool(torch.isfinite(seen)):
+            raise FloatingPointError(f"the loss is {seen.item()} at update {i}: try a lower lr")
         optimiser.zero_grad()
         value.backward()
+        team.average(weights)
         nn.utils.clip_grad_norm_(weights, clip)
         optimiser.step()
         schedule.step()
         ema.update()
-        losses[i] = value.detach()
+        losses[i] = seen
         done = i + 1
         if done % save_every == 0:
             save()
     save()
     model.eval()
     return Trained(ema.model.eval(), losses, spent + time.process_time() - start)
+
+
+def _read(checkpoint: str | Path | None) -> dict[str, Any] | None:
+    """What the file holds; None without one."""
+    if checkpoint is None or not Path(checkpoint).exists():
+        return None
+    return torch.load(checkpoint, weights_only=True, map_location="cpu")

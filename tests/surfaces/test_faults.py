@@ -16,6 +16,7 @@ import kernel  # noqa: E402
 from chapter import chapters  # noqa: E402
 from kernel import NOW, Session, Shown  # noqa: E402
 
+pytestmark = [pytest.mark.surface, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
 LEARNER = "anna.ipynb"
 
 
@@ -121,7 +122,7 @@ def test_in_a_closed_folder_grading_refuses_before_the_work(closed):
 def test_in_a_closed_folder_solved_exercises_are_known_and_a_cell_says_what_to_do(closed):
     words, *more = closed["exercises"]["words"]
     assert "This folder cannot be written" in words and more == [""]  # said once
-    assert closed["exercises"]["shown"].startswith("Progress: 2 of ")
+    assert closed["exercises"]["known"] == {"euler_step": "solved", "heun_step": "solved"}
     assert "Open a copy of the notebook in a folder of your own" in closed["a_cell"]
 
 
@@ -252,5 +253,5 @@ def test_a_full_graphics_card_says_what_to_lower_and_what_is_saved(fresh):
     assert in_words(shown, "OutOfMemoryError", "a smaller batch, fewer samples", "COURSE_DEVICE")
     # Of the machine's own memory: four hundred terabytes.
     assert in_words(fresh.cell("torch.zeros(10**14)"), "RuntimeError", "The memory is full")
-    assert fresh.cell(STUB + "full(47)").error == ""
+    assert fresh.cell(STUB + "raise torch.cuda.OutOfMemoryError('out of memory')").error == ""
     assert "the graphics card has no memory left in line 2 of your cell" in fresh.cell(CHECK).text

@@ -233,6 +233,9 @@ WORDS = {
     three_arguments: "it takes the arguments (drift, x, h), needed are 4: (drift, x, t, h)",
     five_arguments: "it takes the arguments (drift, x, t, h, more), needed are 4",
 }
+if sys.version_info < (3, 11):
+    # Python 3.10 hears no signal, nor Ctrl-C, in a loop whose whole body is a `try`.
+    del WORDS[stubborn_loop]
 
 
 @pytest.mark.parametrize("function", WORDS, ids=lambda function: function.__name__)

@@ -9,9 +9,9 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 from training import run, same
 
-from helpers.course import grade, progress
+from helpers.course import grade
 from helpers.course.advice import advice
-from helpers.course.progress import record
+from helpers.course.progress import record, states
 from helpers.matter import Remote, fetch, prototypes, write_cif
 
 
@@ -19,7 +19,7 @@ def words(action) -> str:
     """What the action says when it fails; empty when it does not."""
     try:
         action()
-    except OSError as error:
+    except Exception as error:  # of any kind: the words are judged by the test
         return str(error)
     return ""
 
@@ -46,7 +46,7 @@ def grading() -> dict:
 def exercises() -> dict:
     """Solved exercises are known for as long as the notebook is open."""
     said = [record("euler_step", "solved"), record("heun_step", "solved")]
-    return {"words": said, "shown": progress().text.splitlines()[0]}
+    return {"words": said, "known": states()[0]}
 
 
 def a_cell() -> str:
