@@ -88,13 +88,13 @@ gpu: .venv/.all  ## the tests and timings that need a CUDA device
 	@COURSE_BUDGET=0.05 $(BIN)/jupyter nbconvert --to notebook --execute --output-dir _build/gpu notebooks/*.ipynb
 	@$(BIN)/python -m benchmarks.simulate
 
-# The peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
+# A peer of chapter 05, alone: with its dependencies it brings half a gigabyte it does not use.
 .venv/.peer: .venv/.all
 	@$(UV) pip install -q -p $(BIN)/python --no-deps torchcfm==1.0.7
 	@touch $@
 
-benchmark: .venv/.peer  ## timings as ratios within one run
-	@for b in simulate scores minimum_image "flow_quality --peer"; do echo; $(ONE) $(BIN)/python -m benchmarks.$$b || exit 1; done
+benchmark: .venv/.peer  ## measure what book/performance.md tells, and write it
+	@$(ONE) $(BIN)/python -m benchmarks $(ARGS)
 
 # --- other versions -------------------------------------------------------------------------
 PYTHONS ?= 3.10 3.11 3.12 3.13

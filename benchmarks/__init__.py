@@ -1,1 +1,1 @@
-"""Runnable measurements behind the numbers that the performance page quotes."""
+"""Measurements behind the course's numbers; `python -m benchmarks` writes the page of them."""

@@ -5,7 +5,6 @@ the cells there. One thread, CPU time, taken in turns within one process; what c
 ASE is timed on every tenth cell. Before anything is timed, all three must agree to 1e-6 Å.
 """
 
-import statistics
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.simulate import seconds
+from benchmarks.rows import Row, table
+from benchmarks.turns import ratio_rows, seconds
 from helpers.matter import cell_from_parameters, minimum_distance, pair_distances
 
 OURS = "pair_distances, float64"
@@ -73,24 +73,11 @@ def contenders(cells: Tensor, frac: Tensor, lattices: list) -> dict[str, Callabl
     }
 
 
-def table(taken: dict[str, list[float]]) -> str:
-    """Each run's time over ours, median and range over the rounds, and its median in seconds."""
-    lines = [f"{'':26} {'ratio':>7} {'range':>15} {'seconds':>9}"]
-    for name, times in taken.items():
-        ratios = [t / ours for t, ours in zip(times, taken[OURS], strict=True)]
-        spread = f"{min(ratios):.2f} – {max(ratios):.2f}"
-        lines.append(
-            f"{name:26} {statistics.median(ratios):7.2f} {spread:>15} "
-            f"{statistics.median(times):9.4f}"
-        )
-    return "\n".join(lines)
-
-
-def main(n_cells: int = 1_000, n_atoms: int = 64, repeats: int = 7) -> None:
-    """Print how far the three are apart and the table, for ordinary and for skewed cells."""
+def measure(n_cells: int = 1_000, n_atoms: int = 64, repeats: int = 5) -> list[Row]:
+    """The rows for ordinary and for skewed cells; RuntimeError where the three disagree."""
     from pymatgen.core import Lattice
 
-    torch.set_num_threads(1)
+    rows: list[Row] = []
     generator = torch.Generator().manual_seed(0)
     for low, high in ((70, 110), (40, 140)):
         cells = random_cells(n_cells, low, high, generator)
@@ -99,11 +86,16 @@ def main(n_cells: int = 1_000, n_atoms: int = 64, repeats: int = 7) -> None:
         worst = disagreement(cells, frac, lattices)
         if worst > 1e-6:
             raise RuntimeError(f"the three disagree by {worst:.2g} Å: nothing to time")
-        print(f"\n{n_cells} cells of {n_atoms} atoms, angles of {low} to {high} degrees")
-        print(f"largest disagreement with ASE and pymatgen: {worst:.1g} Å")
         taken = seconds(contenders(cells, frac, lattices), repeats)
         taken["ASE, a loop"] = [PART * t for t in taken["ASE, a loop"]]
-        print(table(taken))
+        rows += ratio_rows(taken, OURS, angles=f"{low}–{high}°")
+    return rows
+
+
+def main() -> None:
+    """Print the table, for ordinary and for skewed cells."""
+    torch.set_num_threads(1)
+    print(table(measure()))
 
 
 if __name__ == "__main__":

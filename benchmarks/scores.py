@@ -2,20 +2,21 @@
 
     python -m benchmarks.scores
 
-Times are CPU seconds, the best of several rounds taken in turn in one process, so that the
-ratios hold on a busy machine. Prints a table, writes nothing.
+CPU time in turns (turns.py). Prints a table, writes nothing.
 """
 
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
+from benchmarks.rows import Row, table
+from benchmarks.turns import ratio_rows, seconds
 from helpers.noise import GaussianMixture, cross
 
 Score = Callable[[Tensor], Tensor]
+CLOSED = "closed form"
 
 
 def by_gradient_of_the_sum(law: GaussianMixture) -> Score:
@@ -34,39 +35,31 @@ def by_jacobians(law: GaussianMixture) -> Score:
     return vmap(jacrev(lambda x: law.log_prob(x[None])[0]))
 
 
-def seconds(f: Score, x: Tensor, repeats: int) -> float:
-    start = time.process_time()
-    for _ in range(repeats):
-        f(x)
-    return (time.process_time() - start) / repeats
-
-
-def compare(law: GaussianMixture, n: int, rounds: int = 7) -> dict[str, float]:
-    """CPU seconds for n points by each way, the best of `rounds` interleaved rounds."""
+def compare(law: GaussianMixture, n: int, rounds: int = 9) -> list[Row]:
+    """The rows for n points, once all ways have given the same scores."""
     x = law.sample(n, torch.Generator().manual_seed(0))
     ways = {
-        "closed form": law.score,
+        CLOSED: law.score,
         "gradient of the sum": by_gradient_of_the_sum(law),
         "per-sample Jacobians": by_jacobians(law),
     }
-    repeats = max(3, 20_000 // n)
     for f in ways.values():
         torch.testing.assert_close(f(x), law.score(x), rtol=1e-3, atol=1e-3)
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(rounds):
-        for name, f in ways.items():
-            best[name] = min(best[name], seconds(f, x, repeats))
-    return best
+    # Often enough that a round takes longer than the clock's own grain.
+    repeats = range(max(3, 20_000 // n))
+    runs = {name: lambda f=f: [f(x) for _ in repeats] for name, f in ways.items()}
+    rows = ratio_rows(seconds(runs, rounds), CLOSED, points=n)
+    return [{**row, "ms": float(row["ms"]) / len(repeats)} for row in rows]  # type: ignore[arg-type]
+
+
+def measure() -> list[Row]:
+    """The rows for few and for many points."""
+    return [row for n in (1_000, 10_000) for row in compare(cross(), n)]
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"{'points':>7}  {'way':22s} {'ms':>9} {'ratio':>7}")
-    for n in (1_000, 10_000):
-        best = compare(cross(), n)
-        for name, value in best.items():
-            ratio = value / best["closed form"]
-            print(f"{n:7d}  {name:22s} {1e3 * value:9.3f} {ratio:7.1f}")
+    print(table(measure()))
 
 
 if __name__ == "__main__":

@@ -5,205 +5,38 @@
     python -m benchmarks.toy_quality --curve      quality against network calls and training
     python -m benchmarks.toy_quality --full       width, length and seeds of the chapter's FULL
 
-Every number is a median over seeds, with the worst behind it; energy distance and sliced W₂ of
-10 000 samples are in units of their floor, the median between pairs of true draws. Recipes were
-chosen on seeds from 100 on, never on those reported. One thread; prints tables, writes nothing.
-torchrun shares each training among processes on the CPU, as `benchmarks.full` says.
+What the numbers are is said in five_modes.py.
 """
 
-import argparse
-import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.full import add_full, announce, let_first_speak
-from helpers.evaluate import (
-    contain,
-    count_modes,
-    energy_distance,
-    floor,
-    sliced_w2,
-    total_variation,
+from benchmarks.five_modes import LAW, Judge, Sampler, Tables, judged, main, start
+from benchmarks.rows import Row
+from benchmarks.toy_recipes import (
+    COMMON,
+    COMMON_NCSN,
+    DDPM,
+    NCSN,
+    Recipe,
+    enlarged,
+    from_unit_noise,
+    run_annealed,
+    run_ddim,
+    run_ddpm,
+    run_flow,
+    run_heun,
+    run_multistep,
 )
-from helpers.learn import Trained, denoising_loss, stratified_times, train
+from helpers.learn import stratified_times
 from helpers.learn.parallel import join
-from helpers.models import TimeMLP
-from helpers.noise import (
-    VE,
-    BetaTable,
-    Cosine,
-    Denoiser,
-    Path,
-    cross,
-    grid,
-    noise_grid,
-)
-from helpers.sample import (
-    ancestral,
-    ddim,
-    denoise,
-    edm_heun,
-    langevin,
-    multistep,
-    reverse_heun,
-    sample,
-    step,
-)
-
-LAW = cross()
-N = 10_000
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one network is trained."""
-
-    path: Path
-    kind: str = "edm"
-    data_std: float | None = 1.6  # None: inputs as they are
-    gain: float = 4.0
-    lr: float = 1e-2
-    n_steps: int = 1500
-    batch: int = 512
-    stratified: bool = True
-    steady: bool = False  # the learning rate stays, and no average is taken
-    hidden: int = 96
-    n_features: int = 32
-    first_layer: float = 1.0  # factor on the first layer's weights of x before training
-
-    def denoiser(self) -> Denoiser:
-        net = TimeMLP(hidden=self.hidden, gain=self.gain, n_features=self.n_features)
-        with torch.no_grad():
-            first = net.body[0]
-            assert isinstance(first, nn.Linear)
-            first.weight[:, :2] *= self.first_layer
-        return Denoiser(net, self.path, self.kind, self.data_std)
-
-    def times(self, generator: torch.Generator) -> Tensor:
-        schedule = self.path.schedule
-        if isinstance(schedule, BetaTable):
-            i = torch.randint(schedule.n_steps, (self.batch,), generator=generator)
-            return (i + 1) / schedule.n_steps
-        if self.stratified:
-            return stratified_times(self.batch, generator=generator)
-        return torch.rand(self.batch, generator=generator)
-
-    def train(self, seed: int) -> Trained:
-        torch.manual_seed(seed)
-        denoiser = self.denoiser()
-
-        def loss(generator: torch.Generator) -> Tensor:
-            t = self.times(generator)
-            # Score matching is weighted by σ², as in NCSN.
-            weight = self.path.schedule.sigma(t) ** 2 if self.kind == "score" else None
-            x0 = LAW.sample(self.batch, generator)
-            return denoising_loss(denoiser, x0, t, weight, generator=generator)
-
-        if self.steady:
-            return train(
-                denoiser,
-                loss,
-                self.n_steps,
-                lr=self.lr,
-                warmup=0.0,
-                decay=0.0,
-                seed=seed,
-                fall=False,
-            )
-        return train(denoiser, loss, self.n_steps, lr=self.lr, seed=seed)
-
-
-# The settings that circulate, and ours. All networks: three hidden layers of 96.
-COMMON = Recipe(
-    Path(BetaTable.linear(50, 1e-4, 0.035)),
-    "eps",
-    None,
-    gain=1.0,
-    lr=1e-3,
-    n_steps=900,
-    batch=384,
-    stratified=False,
-    steady=True,
-)
-COMMON_NCSN = replace(COMMON, path=Path(VE(0.07, 1.0)), kind="score")
-NCSN = Recipe(Path(VE(0.01, 12.8)))
-DDPM = Recipe(Path(Cosine()))
-
-
-def full(recipe: Recipe, updates: int | None) -> Recipe:
-    """The chapter's FULL; the settings that circulate stay what they are."""
-    if recipe.steady:
-        return recipe
-    return replace(recipe, hidden=256, n_steps=10_000 if updates is None else updates)
-
-
-# A sampler makes points from a denoiser and a generator.
-Sampler = Callable[[Denoiser, torch.Generator], Tensor]
-
-
-def start(den: Denoiser, generator: torch.Generator) -> Tensor:
-    return den.path.prior(torch.empty(N, 2), generator)
-
-
-def run_annealed(n_levels: int, n_moves: int, snr: float, lowest: float, end: bool) -> Sampler:
-    """Langevin at geometric levels from the top of the path down, and at the end x̂₀ or nothing."""
-
-    def run(den: Denoiser, generator: torch.Generator) -> Tensor:
-        schedule = den.path.schedule
-        top = float(schedule.ratio(torch.ones((), dtype=torch.float64)))
-        u = torch.linspace(0, 1, n_levels, dtype=torch.float64)
-        times = schedule.time_of(top * (lowest / top) ** u)
-        times = torch.cat([times, times[-1:]])  # each level is a step that stays where it is
-        moves = [langevin(den.path, snr, generator)] * n_moves
-        x = sample(step(den, *moves), start(den, generator), times)
-        return sample(step(den, denoise(den.path)), x, times[-2:]) if end else x
-
-    return run
-
-
-def run_ddpm(n: int, widen: float = 0.5) -> Sampler:
-    return lambda den, g: sample(
-        step(den, ancestral(den.path, widen, g)), start(den, g), _times(den, n)
-    )
-
-
-def run_ddim(n: int) -> Sampler:
-    return lambda den, g: sample(step(den, ddim(den.path)), start(den, g), _times(den, n))
-
-
-def run_multistep(n: int, eta: float) -> Sampler:
-    return lambda den, g: sample(multistep(den, den.path, eta, g), start(den, g), _times(den, n))
-
-
-def run_heun(n: int) -> Sampler:
-    return lambda den, g: sample(edm_heun(den, den.path), start(den, g), _times(den, n))
-
-
-def run_flow(n: int) -> Sampler:
-    return lambda den, g: sample(reverse_heun(den, den.path), start(den, g), _times(den, n))
-
-
-def _times(den: Denoiser, n: int) -> Tensor:
-    if isinstance(den.path.schedule, VE):
-        return noise_grid(den.path.schedule, n, den.path.schedule.sigma_max, 0.05)
-    return grid(n)
-
-
-def from_unit_noise(n: int, eta: float) -> Sampler:
-    """As the common settings do: from N(0, I), wherever the noising ended."""
-
-    def run(den: Denoiser, g: torch.Generator) -> Tensor:
-        update = ddim(den.path) if eta == 0 else ancestral(den.path, 0.0, g)
-        return sample(step(den, update), torch.randn(N, 2, generator=g), grid(n))
-
-    return run
-
+from helpers.noise import Denoiser, grid
+from helpers.sample import ancestral, sample, step
 
 ROWS: list[tuple[str, Recipe, int, Sampler]] = [
     ("common NCSN, Langevin", COMMON_NCSN, 360, run_annealed(6, 60, 0.12, 0.07, False)),
@@ -227,76 +60,38 @@ ROWS: list[tuple[str, Recipe, int, Sampler]] = [
 ]
 
 
-@dataclass(frozen=True)
-class Score:
-    """One cloud judged; energy and sliced W₂ are in units of the floor."""
-
-    energy: float
-    sliced: float
-    tv: float
-    width: float
-    stray: float
-
-
-class Judge:
-    """The floors, and a fresh true draw for each seed."""
-
-    def __init__(self, n_pairs: int) -> None:
-        def draw(g: torch.Generator) -> Tensor:
-            return LAW.sample(N, g)
-
-        self.energy = floor(draw, energy_distance, n_pairs).median
-        self.sliced = floor(draw, sliced_w2, n_pairs).median
-
-    def __call__(self, x: Tensor, seed: int) -> Score:
-        truth = LAW.sample(N, torch.Generator().manual_seed(10_000 + seed))
-        x = contain(x, 12.0).x
-        modes = count_modes(x, LAW.means, 0.25)
-        return Score(
-            energy_distance(x, truth) / self.energy,
-            sliced_w2(x, truth) / self.sliced,
-            total_variation(modes.weights, LAW.weights.double()),
-            modes.width,
-            100 * modes.stray,
-        )
-
-
-HEAD = (
-    f"{'':28s} {'calls':>5} {'E/floor':>8} {'worst':>7} {'sW2/fl':>7} {'TV':>6} {'width':>6} "
-    f"{'stray%':>7} {'train':>6} {'sample':>6}"
-)
-
-
-def line(name: str, calls: int, scores: list[Score], fit: float, draw: float) -> str:
-    energy = [s.energy for s in scores]
-    return (
-        f"{name:28s} {calls:5d} {median(energy):8.2f} {max(energy):7.2f} "
-        f"{median(s.sliced for s in scores):7.2f} {median(s.tv for s in scores):6.3f} "
-        f"{median(s.width for s in scores):6.3f} {median(s.stray for s in scores):7.2f} "
-        f"{fit:6.2f} {draw:6.2f}"
-    )
-
-
-def drawn(sampler: Sampler, den: Denoiser, seed: int) -> tuple[Tensor, float]:
-    begin = time.process_time()
-    x = sampler(den, torch.Generator().manual_seed(seed))
-    return x, time.process_time() - begin
-
-
-def main_table(judge: Judge, seeds: range, change: Callable[[Recipe], Recipe]) -> None:
+def compared(
+    judge: Judge, seeds: range, change: Callable[[Recipe], Recipe] = lambda recipe: recipe
+) -> Iterator[list[Row]]:
+    """Every recipe, changed or not, with its samplers."""
     recipes = list(dict.fromkeys(recipe for _, recipe, _, _ in ROWS))
-    trained = {(r, seed): change(r).train(seed) for r in recipes for seed in seeds}
+    trained = {recipe: [change(recipe).train(seed) for seed in seeds] for recipe in recipes}
     if join("cpu").rank > 0:
         return  # the first process judges
-    print(HEAD)
+    rows: list[Row] = []
     for name, recipe, calls, sampler in ROWS:
-        scores, spent = [], []
-        for seed in seeds:
-            x, seconds = drawn(sampler, trained[recipe, seed].model, seed)
-            scores.append(judge(x, seed))
-            spent.append(seconds)
-        fit = median(trained[recipe, seed].seconds for seed in seeds)
-        print(line(name, calls, scores, fit, median(spent)), flush=True)
+        runs = trained[recipe]
+        found = judged(judge, sampler, [run.model for run in runs], seeds)
+        rows.append(
+            {
+                "": name,
+                "calls": calls,
+                "E / floor (worst)": found.energy,
+                "sW₂ / floor": found.of("sliced"),
+                "TV": found.of("tv"),
+                "width": found.of("width"),
+                "stray %": found.of("stray"),
+                "CPU s, training": median(run.seconds for run in runs),
+                "CPU s, sampling": median(found.seconds),
+            }
+        )
+    yield rows
+
+
+def at_full(updates: int | None) -> tuple[Recipe, Tables]:
+    """The same comparison with the chapter's FULL, or a trial of it."""
+    larger = partial(enlarged, updates=updates)
+    return larger(DDPM), partial(compared, change=larger)
 
 
 def excess(den: Denoiser) -> float:
@@ -317,7 +112,7 @@ def excess(den: Denoiser) -> float:
     return float(error / best.square().mean())
 
 
-def ablation(judge: Judge, seeds: range) -> None:
+def ablation(judge: Judge, seeds: range) -> Iterator[list[Row]]:
     """DDPM, 50 ancestral steps from t = 0.96: at t = 1, ε says nothing about x₀."""
     base = replace(DDPM, lr=1e-2)
     cases: list[tuple[str, Recipe]] = []
@@ -339,33 +134,32 @@ def ablation(judge: Judge, seeds: range) -> None:
         ("edm gain 4, not stratified", replace(base, stratified=False)),
         ("x0 gain 4", replace(base, kind="x0")),
     ]
-    print(
-        f"{'':28s} {'E/floor':>8} {'worst':>8} {'stray%':>7} {'TV':>6} {'excess%':>8} {'train':>6}"
-    )
+    rows: list[Row] = []
     for name, recipe in cases:
-        scores, off, spent = [], [], []
-        for seed in seeds:
-            run = recipe.train(seed)
-            assert isinstance(run.model, Denoiser)
-            sampler: Sampler = partial(_late_ddpm, 50)
-            scores.append(judge(drawn(sampler, run.model, seed)[0], seed))
-            with torch.no_grad():
-                off.append(100 * excess(run.model))
-            spent.append(run.seconds)
-        energy = [s.energy for s in scores]
-        print(
-            f"{name:28s} {median(energy):8.2f} {max(energy):8.2f} "
-            f"{median(s.stray for s in scores):7.2f} {median(s.tv for s in scores):6.3f} "
-            f"{median(off):8.2f} {median(spent):6.2f}",
-            flush=True,
+        runs = [recipe.train(seed) for seed in seeds]
+        models: list = [run.model for run in runs]
+        found = judged(judge, late_ddpm, models, seeds)
+        with torch.no_grad():
+            off = median(100 * excess(model) for model in models)
+        rows.append(
+            {
+                "": name,
+                "E / floor (worst)": found.energy,
+                "stray %": found.of("stray"),
+                "TV": found.of("tv"),
+                "excess %": off,
+                "CPU s, training": median(run.seconds for run in runs),
+            }
         )
+    yield rows
 
 
-def _late_ddpm(n: int, den: Denoiser, g: torch.Generator) -> Tensor:
-    return sample(step(den, ancestral(den.path, 0.5, g)), start(den, g), grid(n, 0.96))
+def late_ddpm(den: Denoiser, g: torch.Generator) -> Tensor:
+    """50 ancestral steps that begin a little after the noise end."""
+    return sample(step(den, ancestral(den.path, 0.5, g)), start(den, g), grid(50, 0.96))
 
 
-def curve(judge: Judge, seeds: range) -> None:
+def curve(judge: Judge, seeds: range) -> Iterator[list[Row]]:
     """Energy distance over the floor against network calls, and against training."""
     ncsn = [NCSN.train(seed).model for seed in seeds]
     ddpm = [DDPM.train(seed).model for seed in seeds]
@@ -376,55 +170,26 @@ def curve(judge: Judge, seeds: range) -> None:
         ("multistep", ddpm, lambda n: run_multistep(n, 0.0)),
         ("multistep SDE", ddpm, lambda n: run_multistep(n, 1.0)),
     ]
-    calls = [6, 10, 20, 50, 100, 250]
-    print(f"{'calls':28s} " + " ".join(f"{n:8d}" for n in calls))
+    rows: list[Row] = []
     for name, models, make in families:
-        row = []
-        for n in calls:
-            runs = zip(models, seeds, strict=True)
-            row.append(median(judge(drawn(make(n), m, s)[0], s).energy for m, s in runs))
-        print(f"{name:28s} " + " ".join(f"{e:8.2f}" for e in row), flush=True)
-    steps = [125, 250, 500, 1000, 2000]
-    print(f"{'updates of 512':28s} " + " ".join(f"{n:8d}" for n in steps))
+        row: Row = {"calls": name}
+        for n in (6, 10, 20, 50, 100, 250):
+            row[str(n)] = judged(judge, make(n), models, seeds).energy
+        rows.append(row)
+    yield rows
+    rows = []
     for name, recipe, sampler in (
         ("NCSN, EDM Heun, 36 calls", NCSN, run_heun(18)),
         ("DDPM, 50 calls", DDPM, run_ddpm(50)),
         ("DDIM, 100 calls", DDPM, run_ddim(100)),
     ):
-        row = []
-        for n in steps:
-            runs = [(replace(recipe, n_steps=n).train(s).model, s) for s in seeds]
-            row.append(median(judge(drawn(sampler, m, s)[0], s).energy for m, s in runs))
-        print(f"{name:28s} " + " ".join(f"{e:8.2f}" for e in row), flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ablation", action="store_true")
-    parser.add_argument("--curve", action="store_true")
-    add_full(parser)
-    parser.add_argument("--seeds", type=int, help="5, or 20 with --full")
-    parser.add_argument("--first-seed", type=int, default=0, help="tune from 100 on")
-    parser.add_argument("--pairs", type=int, default=40, help="pairs of true draws for the floor")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    os.environ["COURSE_STATIC"] = "1"  # no progress bars between the rows
-    team = join("cpu")
-    let_first_speak(team)
-    if arguments.full:
-        announce(full(DDPM, arguments.updates), team, arguments.updates)
-    judge = Judge(arguments.pairs)
-    print(f"floor of {N} points: energy {judge.energy:.2e}, sliced W2 {judge.sliced:.4f}")
-    n_seeds = arguments.seeds or (20 if arguments.full else 5)
-    seeds = range(arguments.first_seed, arguments.first_seed + n_seeds)
-    if arguments.ablation:
-        ablation(judge, seeds)
-    elif arguments.curve:
-        curve(judge, seeds)
-    else:
-        larger = partial(full, updates=arguments.updates)
-        main_table(judge, seeds, larger if arguments.full else lambda recipe: recipe)
+        row = {"updates of 512": name}
+        for n in (125, 250, 500, 1000, 2000):
+            models = [replace(recipe, n_steps=n).train(seed).model for seed in seeds]
+            row[str(n)] = judged(judge, sampler, models, seeds).energy
+        rows.append(row)
+    yield rows
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, compared, at_full, 20, ablation=ablation, curve=curve)
