@@ -105,7 +105,7 @@ def sentence(measured: Measured) -> str:
 def time_and_memory(measured: Measured) -> tuple[str, str]:
     """Both in words and rounded up, as another machine differs anyway: "50 s", "0.6 GB"."""
     tens = max(10, math.ceil(measured.cpu_seconds / 10) * 10)
-    time = f"{tens} s" if tens <= 120 else f"{math.ceil(tens / 60)} minutes"
+    time = f"{tens} s" if tens <= 60 else f"{math.ceil(tens / 60)} minutes"
     return time, f"{math.ceil(measured.peak_memory_mb / 100) / 10:.1f} GB"
 
 
