@@ -95,15 +95,15 @@ def test_made_ligands_come_back_from_their_points():
     assert [Chem.MolToSmiles(mol) for mol in found] == smiles
 
 
-@pytest.mark.parametrize(
-    "smiles",
-    [
-        "c1ccc2[nH]ccc2c1", "Cn1cnc2c1c(=O)[nH]c(=O)n2C", "N#Cc1ccncc1", "CC(=O)Nc1ccc(O)cc1",
-        "NS(=O)(=O)c1ccccc1", "CS(C)=O", "COP(=O)(O)OC", "O=[N+]([O-])c1ccccc1", "C#CC#CC",
-        "c1ccc(-c2ccccc2)cc1", "OB(O)c1ccccc1", "Clc1ccc(Br)c(I)c1", "N=C(N)c1ccccc1", "CN(C)N=O",
-        "c1cc2ccc3ccc4ccc5ccc6ccc1c7c2c3c4c5c67", "C=CC=C", "CC1=CC(=O)C=CC1=O",
-    ],
+OTHERS = (
+    "c1ccc2[nH]ccc2c1", "Cn1cnc2c1c(=O)[nH]c(=O)n2C", "N#Cc1ccncc1", "CC(=O)Nc1ccc(O)cc1",
+    "NS(=O)(=O)c1ccccc1", "CS(C)=O", "COP(=O)(O)OC", "O=[N+]([O-])c1ccccc1", "C#CC#CC",
+    "c1ccc(-c2ccccc2)cc1", "OB(O)c1ccccc1", "Clc1ccc(Br)c(I)c1", "N=C(N)c1ccccc1", "CN(C)N=O",
+    "c1cc2ccc3ccc4ccc5ccc6ccc1c7c2c3c4c5c67", "C=CC=C", "CC1=CC(=O)C=CC1=O",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("smiles", OTHERS)
 def test_other_molecules_come_back_too(smiles):
     x, types = from_mol(embedded(smiles))
     assert Chem.MolToSmiles(molecule(x, types)) == canonical(smiles)
@@ -113,14 +113,11 @@ def test_other_molecules_come_back_too(smiles):
 
 
 # --- babel.py -----------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "smiles",
-    [
-        "c1ccccc1", "CCO", "Cn1cnc2c1c(=O)[nH]c(=O)n2C", "N#Cc1ccncc1", "CC(=O)Nc1ccc(O)cc1",
-        "NS(=O)(=O)c1ccccc1", "COP(=O)(O)OC", "O=[N+]([O-])c1ccccc1", "C#CC#CC", "OB(O)c1ccccc1",
-        "Clc1ccc(Br)c(I)c1", "CC1=CC(=O)C=CC1=O", "O=C=O",
-    ],
-)  # fmt: skip
+#: Not for Open Babel: it takes the N=O bond of a nitrosamine for a single one.
+MISSED = {"CN(C)N=O"}
+
+
+@pytest.mark.parametrize("smiles", [*sorted(set(OTHERS) - MISSED), "c1ccccc1", "CCO", "O=C=O"])
 def test_open_babel_gives_the_same_molecules_back(smiles):
     """Carbon dioxide too, whose two double bonds at one atom the matching cannot find."""
     x, types = from_mol(embedded(smiles))
