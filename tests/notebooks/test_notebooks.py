@@ -78,6 +78,11 @@ def test_setup_installs_what_the_chapter_imports(chapter):
     assert set(needs[chapter.number]) == used - IN_MANY_PROCESSES
 
 
+def test_the_readme_counts_chapters_and_exercises():
+    numbers = {8: "Eight"}[len(CHAPTERS)], sum(len(chapter.stubs()) for chapter in CHAPTERS)
+    assert "{} chapters, {} exercises".format(*numbers) in (ROOT / "README.md").read_text("utf-8")
+
+
 # --- outputs ------------------------------------------------------------------------------------
 @each_chapter
 def test_no_error_no_warning_no_machine_and_not_too_large(chapter):

@@ -7,21 +7,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
+from said import words
 from training import run, same
 
 from helpers.course import grade
 from helpers.course.advice import advice
 from helpers.course.progress import record, states
 from helpers.matter import Remote, fetch, prototypes, write_cif
-
-
-def words(action) -> str:
-    """What the action says when it fails; empty when it does not."""
-    try:
-        action()
-    except Exception as error:  # of any kind: the words are judged by the test
-        return str(error)
-    return ""
 
 
 def files() -> dict[str, str]:
